@@ -1,0 +1,276 @@
+"""The command line: each command reads its settings, opens the database, calls one use case and prints."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from soapsvc import __version__, observe
+from soapsvc import settings as settings_module
+from soapsvc.domain.caller import SystemAction
+from soapsvc.domain.errors import WorkItemServiceError
+from soapsvc.settings import InvalidSettings, Settings
+
+app = typer.Typer(
+    help="An open work-item service over SOAP.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+user = typer.Typer(help="People who may sign in.", no_args_is_help=True)
+items = typer.Typer(help="Work items, for the operator.", no_args_is_help=True)
+app.add_typer(user, name="user")
+app.add_typer(items, name="items")
+
+if TYPE_CHECKING:
+    from soapsvc.storage.database import Database
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+_ITEMS_A_TRANSACTION = 500
+
+
+def main() -> None:
+    """Run a command; what a user can mend is one sentence on standard error, and exit status 1."""
+    try:
+        app()
+    except (WorkItemServiceError, InvalidSettings) as error:
+        print(f"soapsvc: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Load demonstration people and work items.")] = False,
+    demo_password: Annotated[str | None, typer.Option(help="Their password; a new random one unless given.")] = None,
+) -> None:
+    """Serve; the database is made on the first start and brought up to date on later ones."""
+    settings = _load(host=host, port=port)
+    observe.configure_logging(level=settings.log_level, format=settings.log_format)
+    from soapsvc import demo as demonstration
+    from soapsvc import wiring
+
+    with wiring.opened_service(settings) as service:
+        _say(f"soapsvc {__version__}, ready at {settings.address}/health/ready")
+        for address in wiring.endpoints(settings):
+            _say(f"  {address}?wsdl")
+        if demo:
+            _say(demonstration.introduce(service.database, settings.address, demo_password))
+        wiring.serve(service, settings)
+
+
+@app.command()
+def migrate() -> None:
+    """Make the database, or bring it up to date."""
+    from soapsvc import wiring
+
+    done = wiring.migrate(_load())
+    _say("The database is up to date now." if done else "The database was up to date already.")
+
+
+@app.command()
+def wsdl(
+    name: Annotated[str | None, typer.Argument(help="One file of the contract, to print.")] = None,
+    to: Annotated[Path | None, typer.Option(help="A folder to write the whole contract to.")] = None,
+) -> None:
+    """List the files of the contract, print one of them, or write them all to a folder."""
+    from soapsvc import wiring
+
+    files = wiring.contract_files(_load())
+    if name is not None:
+        if name not in files:
+            raise typer.BadParameter(f"there is no file {name}; `soapsvc wsdl` lists all")
+        sys.stdout.write(files[name].decode())
+    elif to is not None:
+        to.mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
+            (to / file).write_bytes(content)
+        _say(f"{len(files)} files written to {to}")
+    else:
+        _say("\n".join(sorted(files)))
+
+
+@app.command("settings")
+def list_settings(as_json: AsJson = False) -> None:
+    """List every setting with its default, its value, and where that comes from."""
+    loaded = settings_module.load({})
+    rows = [
+        {
+            "name": name,
+            "variable": f"{settings_module.PREFIX}{name.upper()}",
+            "default": field.default,
+            "value": getattr(loaded.settings, name),
+            "origin": loaded.origins[name],
+            "description": field.description,
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+    _print_rows(rows, as_json)
+
+
+@user.command("add")
+def user_add(
+    name: str,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")],
+    guid: Annotated[str | None, typer.Option(help="The GUID that clients know the person by.")] = None,
+    max_open: Annotated[int | None, typer.Option(help="The most work items that the person may have open.")] = None,
+) -> None:
+    """Add a person who may sign in."""
+    if not password_stdin:
+        raise typer.BadParameter("a password is read from standard input only: give --password-stdin")
+    from soapsvc.usecases import people
+    from soapsvc.usecases.sign_in import hash_password
+
+    password_hash = hash_password(sys.stdin.readline().rstrip("\r\n"))
+    with _database() as database:
+        person = database.write(
+            lambda tx: people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open)
+        ).result()
+    _say(f"{person.name} {person.guid}")
+
+
+@user.command("list")
+def user_list(as_json: AsJson = False) -> None:
+    """List the people who may sign in."""
+    from soapsvc.usecases import people
+
+    with _database() as database:
+        everyone = database.read(people.list_people).result()
+    _print_rows([{"name": person.name, "guid": person.guid} for person in everyone], as_json)
+
+
+@user.command("grant")
+def user_grant(name: str, action: SystemAction) -> None:
+    """Grant a person a system action, everywhere."""
+    from soapsvc.usecases import people
+
+    with _database() as database:
+        is_new = database.write(lambda tx: people.grant(tx, name, action)).result()
+    _say(f"{name} may {action} {'now' if is_new else 'already'}")
+
+
+@items.command("add")
+def items_add(
+    name: Annotated[str, typer.Option(help="The name of the new items.")],
+    offer_to: Annotated[str, typer.Option(help="Whom to offer them to: names or GUIDs, divided by commas.")],
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Create work items, and print their ids."""
+    from soapsvc.domain.work_item import NewWorkItem
+    from soapsvc.usecases import scheduling
+
+    new = NewWorkItem(name=name)
+    offered_to = [reference.strip() for reference in offer_to.split(",")]
+    made: list[int] = []
+    with _database() as database, Progress(console=Console(stderr=True), transient=True) as progress:
+        for size in progress.track(_portions(count), description="Creating work items"):
+            made += database.write(partial(scheduling.create_items, new=new, offer_to=offered_to, count=size)).result()
+    _say(json.dumps(made) if as_json else "\n".join(map(str, made)))
+
+
+@items.command("list")
+def items_list(
+    as_json: AsJson = False,
+    most: Annotated[int, typer.Option(min=1, max=100_000, help="The most items to list.")] = 1_000,
+) -> None:
+    """List work items, by id."""
+    from soapsvc.usecases import history
+
+    with _database() as database:
+        found = database.read(lambda tx: history.list_items(tx, most)).result()
+    _print_rows([_summary(item) for item in found], as_json)
+
+
+@items.command("show")
+def items_show(item_id: int, as_json: AsJson = False) -> None:
+    """Show one work item with its data."""
+    from soapsvc.usecases import history
+
+    with _database() as database:
+        item = database.read(lambda tx: history.show_item(tx, item_id)).result()
+    shown = _summary(item) | {
+        "guid": item.guid,
+        "description": item.description,
+        "session": item.session,
+        "fields": {field.name: list(field.values) for field in item.fields},
+    }
+    if as_json:
+        _say(json.dumps(shown))
+    else:
+        _print_rows([{"what": name, "value": value} for name, value in shown.items()], as_json=False)
+
+
+@items.command("history")
+def items_history(item_id: int, as_json: AsJson = False) -> None:
+    """Show every version of a work item, oldest first."""
+    from soapsvc.usecases import history
+
+    with _database() as database:
+        entries = database.read(lambda tx: history.history_of(tx, item_id)).result()
+    rows = [
+        {
+            "version": entry.version,
+            "operation": entry.action,
+            "by": entry.actor,
+            "at": entry.at.isoformat(),
+            "from": entry.state_before,
+            "to": entry.state_after,
+            "changed": ", ".join(entry.changed),
+        }
+        for entry in entries
+    ]
+    _print_rows(rows, as_json)
+
+
+def _load(**options: Any) -> Settings:
+    return settings_module.load(options).settings
+
+
+@contextmanager
+def _database() -> Iterator["Database"]:
+    from soapsvc import wiring
+
+    with wiring.opened_database(_load()) as database:
+        yield database
+
+
+def _portions(count: int) -> list[int]:
+    """Divide a large number of items into transactions of bearable length: a service may run beside this."""
+    full, rest = divmod(count, _ITEMS_A_TRANSACTION)
+    return [_ITEMS_A_TRANSACTION] * full + ([rest] if rest else [])
+
+
+def _summary(item: Any) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "version": item.version,
+        "state": item.state,
+        "name": item.name,
+        "priority": item.priority,
+        "owner": item.owner.name if item.owner else None,
+    }
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    if as_json:
+        _say(json.dumps(rows))
+        return
+    table = Table(*(rows[0] if rows else ()), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

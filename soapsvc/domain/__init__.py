@@ -1,0 +1,1 @@
+"""The work item and its life: rules only, standard library only."""

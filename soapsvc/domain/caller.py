@@ -1,0 +1,46 @@
+"""Who asks, and the system actions that may be granted to him."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from soapsvc.domain.organisation import Entity
+
+
+class SystemAction(StrEnum):
+    """What a person may be granted beyond his own work; the names are those of the contract."""
+
+    WORK_ITEM_ALLOCATION = "workItemAllocation"
+    SKIP_WORK_ITEM = "skipWorkItem"
+    REALLOCATE_TO_OFFER_SET = "reallocateToOfferSet"
+    REALLOCATE_TO_WORLD = "reallocateWorkItemToWorld"
+    OPEN_OTHER_RESOURCES_ITEMS = "openOtherResourcesItems"
+    CLOSE_OTHER_RESOURCES_ITEMS = "closeOtherResourcesItems"
+    VIEW_WORK_LIST = "viewWorkList"
+    VIEW_GLOBAL_WORK_LIST = "viewGlobalWorkList"
+    CHANGE_ANY_WORK_ITEM_PRIORITY = "changeAnyWorkItemPriority"
+    CHANGE_ALLOCATED_WORK_ITEM_PRIORITY = "changeAllocatedWorkItemPriority"
+    SET_RESOURCE_ORDER_FILTER_CRITERIA = "setResourceOrderFilterCriteria"
+    PEND_WORK_ITEM = "pendWorkItem"
+    AUTO_OPEN_NEXT_WORK_ITEM = "autoOpenNextWorkItem"
+    SCHEDULE_WORK_ITEM = "scheduleWorkItem"
+    CANCEL_WORK_ITEM = "cancelWorkItem"
+    SUSPEND_WORK_ITEM = "suspendWorkItem"
+    RESCHEDULE_WORK_ITEM = "rescheduleWorkItem"
+    ENABLE_WORK_ITEM = "enableWorkItem"
+
+
+ALLOWED_TO_ALL = frozenset(
+    {
+        SystemAction.PEND_WORK_ITEM,
+        SystemAction.CHANGE_ALLOCATED_WORK_ITEM_PRIORITY,
+        SystemAction.AUTO_OPEN_NEXT_WORK_ITEM,
+    }
+)
+"""System actions that need no grant; every other one is denied unless granted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """A person who has proven who he is."""
+
+    person: Entity

@@ -1,0 +1,151 @@
+"""Every error that a caller can meet, named for the situation; anything else that escapes is a bug."""
+
+from typing import ClassVar
+
+
+class WorkItemServiceError(Exception):
+    """What all errors share: a stable `code`, a message for people, and `parameters` for programs."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str, *parameters: object) -> None:
+        super().__init__(message)
+        self.parameters: tuple[str, ...] = tuple("" if value is None else str(value) for value in parameters)
+
+
+class InvalidRequest(WorkItemServiceError):
+    """The message is not one that the contract allows; nothing was tried."""
+
+    code = "BRM_REQUEST_INVALID"
+
+
+class NotAuthenticated(WorkItemServiceError):
+    """Nobody we know: no credentials, or wrong ones. The message never says which part was wrong."""
+
+    code = "BRM_SECURITY_NOT_AUTHENTICATED"
+
+
+class NotAllowed(WorkItemServiceError):
+    """The caller is known, but may not do this. The message tells nothing about the item."""
+
+    code = "BRM_SECURITY_NOT_ALLOWED"
+
+
+class UnknownWorkItem(WorkItemServiceError):
+    """No work item has this id. Parameters: id."""
+
+    code = "BRM_WORKITEM_UNKNOWN"
+
+    def __init__(self, item_id: int) -> None:
+        super().__init__(f"There is no work item with id = {item_id}", item_id)
+
+
+class StaleVersion(WorkItemServiceError):
+    """The supplied version is not the stored one. Parameters: id, stored, supplied, state, owner's GUID.
+
+    The text is the vendor's, to the letter: clients match it.
+    """
+
+    code = "BRM_WORKITEM_VERSION_MISMATCH"
+
+    def __init__(self, item_id: int, *, stored: int, supplied: int, state: str, owner: str | None) -> None:
+        super().__init__(
+            f"The work item with id = {item_id} is currently at version {stored}, not at version {supplied}",
+            item_id,
+            stored,
+            supplied,
+            state,
+            owner,
+        )
+
+
+class WrongState(WorkItemServiceError):
+    """The item's state does not allow this operation. Parameters: id, state, operation."""
+
+    code = "BRM_WORKITEM_WRONG_STATE"
+
+    def __init__(self, item_id: int, *, state: str, operation: str) -> None:
+        super().__init__(
+            f"The work item with id = {item_id} is {state}, and {operation} is not possible in this state",
+            item_id,
+            state,
+            operation,
+        )
+
+
+class InvalidField(WorkItemServiceError):
+    """A field of the data cannot be used. Parameters: field's name, reason."""
+
+    code = "BRM_WORKITEM_FIELD_INVALID"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The field '{name}' cannot be used: {reason}", name, reason)
+
+
+class InvalidSchedule(WorkItemServiceError):
+    """A date or a period that no calendar can hold, or an end before its start. Parameters: reason."""
+
+    code = "BRM_WORKITEM_SCHEDULE_INVALID"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The schedule cannot be used: {reason}", reason)
+
+
+class InvalidWorkItem(WorkItemServiceError):
+    """A property of a new work item cannot be used. Parameters: property, reason."""
+
+    code = "BRM_WORKITEM_INVALID"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The work item's {name} cannot be used: {reason}", name, reason)
+
+
+class UnknownEntity(WorkItemServiceError):
+    """No resource or other organisational entity has this GUID or name. Parameters: the GUID or name."""
+
+    code = "BRM_ENTITY_UNKNOWN"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"There is no organisational entity '{reference}'", reference)
+
+
+class EntityNotEligible(WorkItemServiceError):
+    """The entity exists, but may not have this item. Parameters: the GUID or name, item's id."""
+
+    code = "BRM_ENTITY_NOT_ELIGIBLE"
+
+    def __init__(self, reference: str, item_id: int) -> None:
+        super().__init__(
+            f"The work item with id = {item_id} does not stand in the list of '{reference}'", reference, item_id
+        )
+
+
+class OpenLimitReached(WorkItemServiceError):
+    """One more open item would exceed the resource's limit. Parameters: resource's GUID, limit."""
+
+    code = "BRM_RESOURCE_OPEN_LIMIT"
+
+    def __init__(self, guid: str, limit: int) -> None:
+        super().__init__(f"The resource '{guid}' already has {limit} open work items, which is its limit", guid, limit)
+
+
+class NameTaken(WorkItemServiceError):
+    """A person of this name, or an entity of this GUID, exists already. Parameters: the name or GUID."""
+
+    code = "BRM_ENTITY_EXISTS"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"'{reference}' exists already", reference)
+
+
+class StorageUnavailable(WorkItemServiceError):
+    """The database cannot do it now: locked, full, read-only or gone. Nothing was changed."""
+
+    code = "BRM_INTERNAL_STORAGE"
+
+    def __init__(self, message: str = "The service cannot reach its database; nothing was changed") -> None:
+        super().__init__(message)
+
+
+class LostRace(Exception):
+    """A guarded write found that its row had moved: the unit is rolled back and run again, callers never see it."""

@@ -1,0 +1,115 @@
+"""Every setting of the service: from the command line, the environment (SOAPSVC_…), a TOML file, or its default."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX = "SOAPSVC_"
+FILE_VARIABLE = f"{PREFIX}CONFIG"
+DEFAULT_FILE = Path("soapsvc.toml")
+
+
+class InvalidSettings(Exception):
+    """A setting is unknown or unusable; the message is a sentence that names it."""
+
+
+def _http_url(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ValueError("it must start with http:// or https://")
+    return url
+
+
+class Settings(BaseModel):
+    """The settings, checked. Their descriptions are those that `soapsvc settings` and docs/running.md show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database: str = Field("sqlite:///soapsvc.db", description="The database, as a SQLAlchemy URL")
+    host: str = Field("127.0.0.1", description="The address to listen on")
+    port: int = Field(8080, ge=1, le=65535, description="The port to listen on")
+    public_url: Annotated[str | None, AfterValidator(_http_url)] = Field(
+        None, description="The address that clients use, as it stands in the WSDLs; by default from host and port"
+    )
+    credential_seconds: float = Field(
+        5.0, ge=0, le=60, description="How long a verified sign-in is trusted before its account is looked at again"
+    )
+    body_seconds: float = Field(10.0, gt=0, le=600, description="How long the body of a request may take to arrive")
+    message_bytes: int = Field(2_000_000, ge=1_000, le=100_000_000, description="The most bytes that a message has")
+    message_depth: int = Field(100, ge=10, le=200, description="The most levels that a message's XML is nested")
+    message_elements: int = Field(50_000, ge=100, description="The most XML elements that a message has")
+    message_attributes: int = Field(500, ge=50, description="The most attributes that an XML element has")
+    attribute_length: int = Field(65_536, ge=1_000, description="The most characters that an XML attribute has")
+    batch_items: int = Field(1_000, ge=1, description="The most work items that one request names")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged"
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="How log lines are written, on standard error"
+    )
+
+    @property
+    def address(self) -> str:
+        """The public address of the service, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings, and for each where its value comes from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> LoadedSettings:
+    """Gather the settings; `options` are those of the command line, None for one that was not given.
+
+    Raises InvalidSettings.
+    """
+    file, from_file = _file_values(environment)
+    from_environment = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name != FILE_VARIABLE
+    }
+    sources = [
+        (str(file), from_file),
+        ("environment", from_environment),
+        ("command line", {name: value for name, value in options.items() if value is not None}),
+    ]
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.model_fields, "default")
+    for origin, found in sources:
+        values |= found
+        origins |= dict.fromkeys(found, origin)
+    try:
+        return LoadedSettings(Settings(**values), origins)
+    except ValidationError as error:
+        raise InvalidSettings(_sentence(error, origins)) from None
+
+
+def _file_values(environment: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:
+    named = environment.get(FILE_VARIABLE)
+    file = Path(named or DEFAULT_FILE)
+    if named is None and not file.exists():
+        return file, {}
+    try:
+        return file, tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidSettings(f"The settings file {file} cannot be read: {error}") from None
+
+
+def _sentence(error: ValidationError, origins: Mapping[str, str]) -> str:
+    """Say what is wrong without repeating the value: it may be a secret."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = str(first["loc"][0])
+    shown = f"{PREFIX}{name.upper()}" if origins[name] == "environment" else name
+    if first["type"] == "extra_forbidden":
+        return f"There is no setting {shown} (from: {origins[name]}); `soapsvc settings` lists all"
+    return f"The setting {shown} (from: {origins[name]}) cannot be used: {first['msg']}"

@@ -1,0 +1,171 @@
+"""The SOAP door as an ASGI application: HTTP outside; inside parse, then act, then write."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+from lxml import etree
+
+from soapsvc.domain.caller import Caller
+from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
+from soapsvc.soap import contract, envelope, faults, protocol, security
+from soapsvc.soap.envelope import Envelope, MessageLimits
+from soapsvc.soap.interface import OPERATIONS, SERVICES
+from soapsvc.soap.operations import Call, Operation
+from soapsvc.storage.database import Database
+from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases.sign_in import SignIn
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+XML = b"text/xml; charset=utf-8"
+_CHARSETS = {None, "utf-8", "utf-16", "iso-8859-1", "us-ascii"}
+_CHALLENGE = (b"www-authenticate", b'Basic realm="soapsvc", charset="UTF-8"')
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response, whole."""
+
+    status: int
+    body: bytes
+    content_type: bytes = XML
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class _Refused(Exception):
+    """HTTP has a status of its own for what is wrong with a request."""
+
+    def __init__(self, status: int, reason: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(reason)
+        self.response = Response(status, f"{reason}\n".encode(), b"text/plain; charset=utf-8", headers)
+
+
+class SoapApplication:
+    """Serves the contract and its operations below /amxbpm/."""
+
+    def __init__(
+        self, database: Database, sign_in: SignIn, *, public_url: str, limits: MessageLimits, body_seconds: float
+    ) -> None:
+        self._database = database
+        self._sign_in = sign_in
+        self._public_url = public_url
+        self._limits = limits
+        self._body_seconds = body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            response = await self._respond(scope, receive)
+        except _Refused as refusal:
+            response = refusal.response
+        headers = [(b"content-type", response.content_type), (b"content-length", b"%d" % len(response.body))]
+        await send({"type": "http.response.start", "status": response.status, "headers": [*headers, *response.headers]})
+        body = b"" if scope["method"] == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        name = scope["path"].removeprefix(contract.BASE_PATH)
+        if scope["method"] in {"GET", "HEAD"}:
+            return self._contract_file(name, scope["query_string"])
+        if name not in SERVICES:
+            raise _Refused(404, f"There is no such service; there are {', '.join(sorted(SERVICES))}")
+        if scope["method"] != "POST":
+            raise _Refused(405, "A SOAP request is a POST", (b"allow", b"GET, HEAD, POST"))
+        headers = dict(scope["headers"])
+        charset = _charset(headers)
+        message = await self._body(headers, receive)
+        return await self._answer(name, message, charset, headers)
+
+    def _contract_file(self, name: str, query: bytes) -> Response:
+        if name in SERVICES:
+            if query.lower() != b"wsdl":
+                raise _Refused(405, "A SOAP request is a POST; the contract is at ?wsdl", (b"allow", b"POST"))
+            name = f"{name}.wsdl"
+        if name not in contract.file_names():
+            raise _Refused(404, "There is no such part of the contract")
+        return Response(200, contract.served(name, self._public_url))
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """Read the request's body within its limit and its time."""
+        too_large = _Refused(413, f"A message may have {self._limits.bytes} bytes", (b"connection", b"close"))
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._limits.bytes:
+            raise too_large
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                while True:
+                    part = await receive()
+                    if part["type"] == "http.disconnect":
+                        raise _Refused(400, "The connection ended within the message")
+                    body += part.get("body", b"")
+                    if len(body) > self._limits.bytes:
+                        raise too_large
+                    if not part.get("more_body"):
+                        return bytes(body)
+        except TimeoutError:
+            raise _Refused(408, "The message took too long to arrive", (b"connection", b"close")) from None
+
+    async def _answer(self, service: str, message: bytes, charset: str | None, headers: dict[bytes, bytes]) -> Response:
+        """Give the SOAP message that answers one, a fault where it must be."""
+        authorization = headers.get(b"authorization", b"").decode("latin-1") or None
+        request = None
+        try:
+            request = envelope.parse(message, charset, self._limits)
+            operation = _operation(service, request.body, headers.get(b"soapaction", b"").decode("latin-1"))
+            caller = await self._caller(request, authorization)
+            arguments = protocol.read(operation, request.body, most_items=self._limits.items)
+            result = await self._act(operation, caller, arguments)
+            return Response(200, protocol.write(operation, result))
+        except NotAuthenticated as error:
+            fault = faults.write_fault(faults.fault_for(error))
+            if request is not None and security.has_token(request.headers):
+                return Response(500, fault)
+            return Response(401, fault, headers=(_CHALLENGE,))
+        except Exception as error:
+            return Response(500, faults.write_fault(faults.fault_for(error)))
+
+    async def _caller(self, request: Envelope, authorization: str | None) -> Caller:
+        credentials = security.credentials_of(request.headers, authorization)
+        if credentials is None:
+            raise NotAuthenticated("This service wants to know who calls: send a UsernameToken or HTTP Basic")
+        return await self._sign_in.caller(credentials.name, credentials.password)
+
+    async def _act(self, operation: Operation, caller: Caller, arguments: tuple[Any, ...]) -> Any:
+        """Run the operation as one unit of work; a write's result comes when it is on disk."""
+
+        def unit(tx: Transaction) -> Any:
+            return operation.function(Call(tx, caller), *arguments)
+
+        run = self._database.write if operation.writes else self._database.read
+        return await asyncio.wrap_future(run(unit))
+
+
+def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:
+    """Find the operation that the body's element asks of a service. Raises InvalidRequest."""
+    operation = OPERATIONS.get(str(body.tag))
+    if operation is None or operation.service != service:
+        raise InvalidRequest(f"{service} has no operation for the element in the body")
+    action = soap_action.strip().strip('"')
+    if action and action != operation.name and not action.endswith((f"/{operation.name}", f"#{operation.name}")):
+        raise InvalidRequest("The SOAPAction names another operation than the body")
+    return operation
+
+
+def _charset(headers: dict[bytes, bytes]) -> str | None:
+    """Check that the body is a SOAP 1.1 message as it stands, and give its charset where HTTP names one."""
+    content_type = Message()
+    content_type["content-type"] = headers.get(b"content-type", b"").decode("latin-1")
+    if content_type.get_content_type() != "text/xml" or b"content-type" not in headers:
+        raise _Refused(415, "A SOAP 1.1 message is of type text/xml")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise _Refused(415, "A message must not be compressed")
+    charset = content_type.get_content_charset()
+    if charset not in _CHARSETS:
+        raise _Refused(415, "A message is written in UTF-8, UTF-16, ISO-8859-1 or US-ASCII")
+    return charset

@@ -1,0 +1,132 @@
+"""From the bytes of a request to its header blocks and its one body element, with the manners of SOAP 1.1.
+
+Whatever a hostile message holds is bounded before any Python code walks the tree.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from soapsvc.domain.errors import InvalidRequest
+from soapsvc.soap import namespaces
+from soapsvc.soap.faults import MustUnderstand, VersionMismatch
+from soapsvc.soap.namespaces import qualified
+
+_ENVELOPE = qualified(namespaces.SOAP_ENVELOPE, "Envelope")
+_HEADER = qualified(namespaces.SOAP_ENVELOPE, "Header")
+_BODY = qualified(namespaces.SOAP_ENVELOPE, "Body")
+_FAULT = qualified(namespaces.SOAP_ENVELOPE, "Fault")
+_MUST_UNDERSTAND = qualified(namespaces.SOAP_ENVELOPE, "mustUnderstand")
+_ACTOR = qualified(namespaces.SOAP_ENVELOPE, "actor")
+_ACTORS_MEANING_US = {None, "", "http://schemas.xmlsoap.org/soap/actor/next"}
+_UNDERSTOOD = {qualified(namespaces.WS_SECURITY, "Security")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageLimits:
+    """How much a message may hold; what is beyond is refused before it costs anything."""
+
+    bytes: int = 2_000_000
+    depth: int = 100
+    elements: int = 50_000
+    attributes: int = 500
+    attribute_length: int = 65_536
+    items: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The parts of a request: its header blocks, and the element in its body."""
+
+    headers: Sequence[etree._Element]
+    body: etree._Element
+
+
+_local = threading.local()
+
+
+def parse(message: bytes, charset: str | None, limits: MessageLimits) -> Envelope:
+    """Read a SOAP 1.1 request.
+
+    Raises InvalidRequest for what is no such message or beyond the limits, VersionMismatch for another SOAP,
+    MustUnderstand for a header block that demands what we cannot do.
+    """
+    root = _parse_xml(message, charset)
+    _check_limits(root, message, limits)
+    if root.tag != _ENVELOPE:
+        if etree.QName(root).localname == "Envelope":
+            raise VersionMismatch
+        raise InvalidRequest("The message is not a SOAP envelope")
+    headers, body = _divide(root)
+    _check_understood(headers)
+    return Envelope(headers, body)
+
+
+def _parse_xml(message: bytes, charset: str | None) -> etree._Element:
+    try:
+        root = etree.fromstring(message, _parser(charset))
+    except (etree.XMLSyntaxError, ValueError):  # ValueError: some broken encodings
+        raise InvalidRequest("The message is not well-formed XML") from None
+    if root.getroottree().docinfo.doctype or root.getroottree().docinfo.internalDTD is not None:
+        raise InvalidRequest("A SOAP message must not hold a document type declaration")
+    return root
+
+
+def _parser(charset: str | None) -> etree.XMLParser:
+    """Give this thread's parser: it fetches nothing, expands nothing, and drops comments and instructions."""
+    parsers: dict[str | None, etree.XMLParser] = _local.__dict__.setdefault("parsers", {})
+    if charset not in parsers:
+        parsers[charset] = etree.XMLParser(
+            encoding=charset,
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+    return parsers[charset]
+
+
+def _check_limits(root: etree._Element, message: bytes, limits: MessageLimits) -> None:
+    check_lengths = len(message) > limits.attribute_length
+    for count, element in enumerate(root.iter(), 1):
+        if count > limits.elements:
+            raise InvalidRequest(f"The message has more than {limits.elements} elements")
+        if len(element.attrib) > limits.attributes:
+            raise InvalidRequest(f"An element has more than {limits.attributes} attributes")
+        if check_lengths and any(len(value) > limits.attribute_length for value in element.attrib.values()):
+            raise InvalidRequest(f"An attribute is longer than {limits.attribute_length} characters")
+    # Every level but the last costs an end tag, so that few of these prove a message shallow.
+    if b"\0" in message or message.count(b"</") >= limits.depth:
+        _check_depth(root, limits.depth)
+
+
+def _check_depth(root: etree._Element, most: int) -> None:
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > most:
+            raise InvalidRequest(f"The message is nested more than {most} levels deep")
+
+
+def _divide(root: etree._Element) -> tuple[list[etree._Element], etree._Element]:
+    parts = list(root)
+    headers = list(parts.pop(0)) if parts and parts[0].tag == _HEADER else []
+    if [part.tag for part in parts] != [_BODY]:
+        raise InvalidRequest("A SOAP envelope holds a Header, or none, then one Body and nothing else")
+    content = list(parts[0])
+    if len(content) != 1:
+        raise InvalidRequest("The Body must hold exactly one element")
+    if content[0].tag == _FAULT:
+        raise InvalidRequest("A fault is no request")
+    return headers, content[0]
+
+
+def _check_understood(headers: Sequence[etree._Element]) -> None:
+    for block in headers:
+        demanded = block.get(_MUST_UNDERSTAND, "0").strip() in {"1", "true"}
+        if demanded and block.get(_ACTOR) in _ACTORS_MEANING_US and block.tag not in _UNDERSTOOD:
+            raise MustUnderstand(etree.QName(block).text)

@@ -1,0 +1,12 @@
+"""All operations of the SOAP door: the one place where a new service is added."""
+
+from soapsvc.soap.operations import declared_by
+from soapsvc.soap.work_item_management_operations import WorkItemManagementService
+from soapsvc.soap.work_item_scheduler_operations import WorkItemSchedulerService
+from soapsvc.soap.work_list_operations import WorkListService
+
+OPERATIONS = declared_by((WorkItemManagementService, WorkListService, WorkItemSchedulerService))
+"""Every operation, by the name of its request element."""
+
+SERVICES = frozenset(operation.service for operation in OPERATIONS.values())
+"""The names of the services, as they stand in their addresses."""

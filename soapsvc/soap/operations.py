@@ -1,0 +1,76 @@
+"""How an operation is declared: with Spyne, plus what the door must know of it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from spyne.application import Application
+from spyne.decorator import rpc
+from spyne.protocol.soap import Soap11
+from spyne.service import Service
+
+from soapsvc.domain.caller import Caller
+from soapsvc.soap import namespaces
+from soapsvc.soap.namespaces import qualified
+from soapsvc.storage.transaction import Transaction
+
+GROUP = "group"
+"""The parameter that stands for interleaved members: the schema lets them repeat, Spyne cannot declare that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an operation gets besides its request: the transaction, and who asks."""
+
+    tx: Transaction
+    caller: Caller
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """An operation of the contract. `writes` says whether it needs the writer; `function` gets a Call and arguments."""
+
+    name: str
+    service: str
+    element: str
+    writes: bool
+    function: Callable[..., Any]
+    request: Any
+    response: Any
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The members of the request, by name, in order."""
+        return dict(self.request._type_info)
+
+    @property
+    def result(self) -> str:
+        """The one member of the response."""
+        (name,) = self.response._type_info
+        return str(name)
+
+
+def operation(*parameters: Any, result: tuple[str, Any], faults: tuple[Any, ...], writes: bool = True) -> Any:
+    """Declare the operation that a method of a service is: parameters in order, result's name and type, faults."""
+    name, type_ = result
+    return rpc(*parameters, _returns=type_, _out_variable_name=name, _throws=faults, _udd={"writes": writes})
+
+
+def declared_by(services: tuple[type[Service], ...]) -> dict[str, Operation]:
+    """Give the operations of these services, by the name of their request element."""
+    # Spyne derives message types and checks the declarations when it builds an application.
+    Application(list(services), tns=namespaces.API, in_protocol=Soap11(), out_protocol=Soap11())
+    return {one.element: one for service in services for one in _operations_of(service)}
+
+
+def _operations_of(service: type[Service]) -> Iterator[Operation]:
+    for descriptor in service.public_methods.values():
+        yield Operation(
+            name=descriptor.name,
+            service=service.__name__,
+            element=qualified(namespaces.API, descriptor.name),
+            writes=descriptor.udd["writes"],
+            function=descriptor.function,
+            request=descriptor.in_message,
+            response=descriptor.out_message,
+        )

@@ -1,0 +1,196 @@
+"""Units of work on SQLite: one writer commits many callers' units at once; readers never wait for it."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from soapsvc.domain.errors import LostRace, StorageUnavailable
+from soapsvc.storage import sqlite
+from soapsvc.storage.transaction import Follower, Transaction
+
+Result = TypeVar("Result")
+Unit = Callable[[Transaction], Result]
+
+MOST_UNITS_A_COMMIT = 128
+MOST_RUNS_A_UNIT = 5
+READERS = 4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Task(Generic[Result]):
+    """A unit that waits for the writer, and who waits for it."""
+
+    unit: Unit[Result]
+    future: Future[Result]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a unit came to, held back until the commit that it shares: even a fault may rest on a neighbour's write."""
+
+    task: _Task[Any]
+    result: Any = None
+    error: BaseException | None = None
+    followers: tuple[Follower, ...] = ()
+
+    def deliver(self) -> None:
+        for follower in self.followers:
+            try:
+                follower()
+            except Exception:
+                _log.exception("what should follow a unit of work failed")
+        if self.error is None:
+            self.task.future.set_result(self.result)
+        else:
+            self.task.future.set_exception(self.error)
+
+
+class _TransactionLost(Exception):
+    """SQLite gave up the whole transaction (disk full, I/O error), and with it every unit of the batch."""
+
+
+class Database:
+    """The store of one service on one SQLite file.
+
+    `write` and `read` take a unit of work, a plain function of a transaction, and give a future: await it with
+    `asyncio.wrap_future`, or block on `.result()`. It fails with whatever the unit raised, or with
+    StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
+    """
+
+    def __init__(self, url: sa.URL, *, clock_offset: Callable[[], timedelta] = timedelta) -> None:
+        self.path = sqlite.file_of(url)
+        self.writer = sqlite.writer_engine(self.path)
+        self.reader = sqlite.reader_engine(self.path, connections=READERS)
+        self._clock_offset = clock_offset
+        self._tasks: queue.SimpleQueue[_Task[Any] | None] = queue.SimpleQueue()
+        self._connection: sa.Connection | None = None
+        self._readers = ThreadPoolExecutor(READERS, "reader")
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread.start()
+
+    def write(self, unit: Unit[Result]) -> Future[Result]:
+        """Run a unit that may change things, in its own savepoint of a shared transaction."""
+        future: Future[Result] = Future()
+        with self._closing:
+            if self._closed:
+                raise StorageUnavailable("The service is shutting down; nothing was changed")
+            self._tasks.put(_Task(unit, future))
+        return future
+
+    def read(self, unit: Unit[Result]) -> Future[Result]:
+        """Run a unit that only looks, on a connection of its own, against one committed state."""
+        return self._readers.submit(self._read, unit)
+
+    def close(self) -> None:
+        """Finish what was taken on, then let go of the file."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._tasks.put(None)
+        self._thread.join()
+        self._readers.shutdown()
+        self.writer.dispose()
+        self.reader.dispose()
+
+    def _read(self, unit: Unit[Result]) -> Result:
+        try:
+            with self.reader.connect() as connection:
+                return unit(Transaction(connection, self._clock_offset))
+        except sa.exc.DBAPIError as error:
+            raise self._unavailable(error) from error
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            self._commit(batch)
+        self._disconnect()
+
+    def _next_batch(self) -> list[_Task[Any]]:
+        """Wait for a task, then take what else is waiting; empty at the end of the service."""
+        batch: list[_Task[Any]] = []
+        task = self._tasks.get()
+        while task is not None:
+            if task.future.set_running_or_notify_cancel():
+                batch.append(task)
+            if len(batch) == MOST_UNITS_A_COMMIT:
+                return batch
+            try:
+                task = self._tasks.get_nowait() if batch else self._tasks.get()
+            except queue.Empty:
+                return batch
+        if batch:
+            self._tasks.put(None)  # the end was met behind these: finish them first, then meet it again
+        return batch
+
+    def _commit(self, batch: list[_Task[Any]]) -> None:
+        """Run every unit of the batch in one transaction, commit once, and only then tell anyone anything."""
+        try:
+            connection = self._connect()
+            with connection.begin():
+                outcomes = [self._attempt(connection, task) for task in batch]
+        except Exception as error:
+            failure = self._failed_commit(error)
+            outcomes = [_Outcome(task, error=failure) for task in batch]
+            self._disconnect()
+        for outcome in outcomes:
+            outcome.deliver()
+
+    def _attempt(self, connection: sa.Connection, task: _Task[Any]) -> _Outcome:
+        """Run one unit in a savepoint; one that lost a race against another write is run again."""
+        for _ in range(MOST_RUNS_A_UNIT):
+            tx = Transaction(connection, self._clock_offset)
+            connection.exec_driver_sql("SAVEPOINT unit")
+            try:
+                result = task.unit(tx)
+                connection.exec_driver_sql("RELEASE unit")
+                return _Outcome(task, result=result, followers=tuple(tx.followers_of_commit))
+            except LostRace:
+                self._undo(connection)
+            except Exception as error:
+                self._undo(connection)
+                failure = self._unavailable(error) if isinstance(error, sa.exc.DBAPIError) else error
+                return _Outcome(task, error=failure, followers=tuple(tx.followers_of_rollback))
+        failure = StorageUnavailable("The work item is changing too fast; nothing was changed")
+        return _Outcome(task, error=failure, followers=tuple(tx.followers_of_rollback))
+
+    def _undo(self, connection: sa.Connection) -> None:
+        """Take back one unit; where SQLite took back everything already, all units of the batch are lost."""
+        if not getattr(connection.connection.dbapi_connection, "in_transaction", False):
+            raise _TransactionLost
+        connection.exec_driver_sql("ROLLBACK TO unit")
+        connection.exec_driver_sql("RELEASE unit")
+
+    def _connect(self) -> sa.Connection:
+        if self._connection is None:
+            self._connection = self.writer.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sa.exc.SQLAlchemyError:
+                _log.exception("the writer's connection did not close")
+
+    def _failed_commit(self, error: Exception) -> StorageUnavailable:
+        if isinstance(error, sa.exc.DBAPIError):
+            return self._unavailable(error)
+        _log.error("a shared transaction was lost", exc_info=error)
+        return StorageUnavailable()
+
+    def _unavailable(self, error: sa.exc.DBAPIError) -> StorageUnavailable:
+        """Log the operator's sentence, and give the caller one without internals."""
+        _log.error("%s", sqlite.said_plainly(error, self.path), exc_info=error)
+        return StorageUnavailable()

@@ -1,0 +1,79 @@
+"""The schema's life: made and brought up to date by migrations, and refused where this code is too old for it."""
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from soapsvc.domain.errors import StorageUnavailable
+from soapsvc.storage import sqlite
+from soapsvc.storage.tables import schema_level
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+CODE_LEVEL = 1
+"""The newest migration that this code knows. A migration that older code cannot live with raises `oldest_code`."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def prepare(url: sa.URL) -> bool:
+    """Make the database, or bring it up to date; say whether anything had to be done.
+
+    Raises StorageUnavailable, with a sentence for the operator: no folder, locked, read-only, no database, too new.
+    """
+    path = sqlite.file_of(url)
+    engine = sqlite.writer_engine(path)
+    try:
+        with engine.begin() as connection:
+            return _prepare(connection, path)
+    except sa.exc.DBAPIError as error:
+        raise sqlite.said_plainly(error, path) from error
+    except sqlite3.Error as error:
+        raise sqlite.said_plainly(sa.exc.OperationalError("connect", None, error), path) from error
+    finally:
+        engine.dispose()
+
+
+def check(url: sa.URL) -> None:
+    """Raise StorageUnavailable unless the database exists and this code may run on it as it is."""
+    path = sqlite.file_of(url)
+    if not path.exists():
+        raise StorageUnavailable(f"There is no database at {path}: `soapsvc serve` or `soapsvc migrate` makes one")
+
+
+def _prepare(connection: sa.Connection, path: Path) -> bool:
+    level = _level_of(connection)
+    if level == CODE_LEVEL:
+        return False
+    if level > CODE_LEVEL:
+        oldest = connection.execute(sa.select(schema_level.c.oldest_code)).scalar_one()
+        if oldest > CODE_LEVEL:
+            raise StorageUnavailable(
+                f"The database {path} is of schema level {level} and needs a soapsvc that knows level {oldest}; "
+                f"this one knows level {CODE_LEVEL}: install a newer soapsvc"
+            )
+        return False
+    from alembic import command  # noqa: PLC0415 - takes longer to import than all the rest, and is seldom needed
+
+    command.upgrade(migration_config(connection), "head")
+    return True
+
+
+def _level_of(connection: sa.Connection) -> int:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return 0
+    revision: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return int(revision or 0)
+
+
+def migration_config(connection: sa.Connection) -> "Config":
+    """Give Alembic's configuration for migrating over this connection, inside its transaction."""
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,61 @@
+"""What people see of their work lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from soapsvc.domain.caller import Caller
+from soapsvc.domain.data import DataModel
+from soapsvc.domain.errors import EntityNotEligible, NotAllowed, UnknownEntity
+from soapsvc.domain.organisation import Entity
+from soapsvc.domain.states import State
+from soapsvc.domain.work_item import WorkItem
+from soapsvc.storage import people, work_items
+from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases import access
+from soapsvc.usecases.items import ItemReference, check_batch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """An item at its current version, and those of its fields that were asked for."""
+
+    item: WorkItem
+    fields: DataModel
+
+
+def preview_items(
+    tx: Transaction, caller: Caller, entity_guid: str, references: Sequence[ItemReference], field_names: Sequence[str]
+) -> list[Preview]:
+    """Look at items in an entity's list: all their fields if none is named, else those named.
+
+    The list of somebody else needs a grant. Names that an item does not have are passed over; an empty name alone asks
+    for no field. Raises UnknownWorkItem, NotAllowed, StaleVersion, UnknownEntity, EntityNotEligible, InvalidRequest.
+    """
+    check_batch(references)
+    entity = people.find_entity(tx, entity_guid)
+    may_view = entity == caller.person or any(access.may(tx, caller, action) for action in access.READ_ACTIONS)
+    previews = []
+    for reference in references:
+        item = access.item_for(tx, caller, reference.id, reference.version, reach=access.READ_ACTIONS)
+        if not may_view:
+            raise NotAllowed(access.NOT_ALLOWED)
+        if entity is None:
+            raise UnknownEntity(entity_guid)
+        if not _stands_in_list(tx, item, entity):
+            raise EntityNotEligible(entity_guid, item.id)
+        previews.append(Preview(item=item, fields=_chosen(item.fields, field_names)))
+    return previews
+
+
+def _stands_in_list(tx: Transaction, item: WorkItem, entity: Entity) -> bool:
+    """Say whether an item was offered to an entity or is held by it, in any state but cancelled.
+
+    So the loser of a race, for whom it is no longer work to do, can still learn its new version.
+    """
+    if item.state is State.CANCELLED:
+        return False
+    return item.owner == entity or work_items.is_offered_to(tx, item, entity)
+
+
+def _chosen(model: DataModel, names: Sequence[str]) -> DataModel:
+    return tuple(field for field in model if field.name in names) if names else model
