@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from soapsvc import __version__, observe
+from soapsvc import __version__
 from soapsvc import settings as settings_module
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import WorkItemServiceError
-from soapsvc.settings import InvalidSettings, Settings
+from soapsvc.settings import CannotListen, InvalidSettings, Settings
 
 app = typer.Typer(
     help="An open work-item service over SOAP.",
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _ITEMS_A_TRANSACTION = 500
+_WIDE = 1_000
 
 
 def main() -> None:
     """Run a command; what a user can mend is one sentence on standard error, and exit status 1."""
     try:
         app()
-    except (WorkItemServiceError, InvalidSettings) as error:
-        print(f"soapsvc: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+    except (WorkItemServiceError, InvalidSettings, CannotListen) as error:
+        sys.exit(f"soapsvc: {error}")
 
 
 @app.command()
@@ -55,17 +55,19 @@ def serve(
 ) -> None:
     """Serve; the database is made on the first start and brought up to date on later ones."""
     settings = _load(host=host, port=port)
-    observe.configure_logging(level=settings.log_level, format=settings.log_format)
     from soapsvc import demo as demonstration
-    from soapsvc import wiring
+    from soapsvc import observe, serving
+    from soapsvc.front import READY
 
-    with wiring.opened_service(settings) as service:
-        _say(f"soapsvc {__version__}, ready at {settings.address}/health/ready")
-        for address in wiring.endpoints(settings):
+    observe.configure_logging(level=settings.log_level, format=settings.log_format)
+    serving.check_port(settings)
+    with serving.opened_service(settings) as service:
+        _say(f"soapsvc {__version__}; whether it is ready: {settings.address}{READY}")
+        for address in serving.endpoints(settings):
             _say(f"  {address}?wsdl")
         if demo:
             _say(demonstration.introduce(service.database, settings.address, demo_password))
-        wiring.serve(service, settings)
+        serving.serve(service, settings)
 
 
 @app.command()
@@ -83,9 +85,9 @@ def wsdl(
     to: Annotated[Path | None, typer.Option(help="A folder to write the whole contract to.")] = None,
 ) -> None:
     """List the files of the contract, print one of them, or write them all to a folder."""
-    from soapsvc import wiring
+    from soapsvc import serving
 
-    files = wiring.contract_files(_load())
+    files = serving.contract_files(_load())
     if name is not None:
         if name not in files:
             raise typer.BadParameter(f"there is no file {name}; `soapsvc wsdl` lists all")
@@ -172,7 +174,8 @@ def items_add(
     new = NewWorkItem(name=name)
     offered_to = [reference.strip() for reference in offer_to.split(",")]
     made: list[int] = []
-    with _database() as database, Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with _database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
         for size in progress.track(_portions(count), description="Creating work items"):
             made += database.write(partial(scheduling.create_items, new=new, offer_to=offered_to, count=size)).result()
     _say(json.dumps(made) if as_json else "\n".join(map(str, made)))
@@ -265,10 +268,13 @@ def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         _say(json.dumps(rows))
         return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)  # a program reads this: cut nothing
     table = Table(*(rows[0] if rows else ()), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    console.print(table)
 
 
 def _say(text: str) -> None:

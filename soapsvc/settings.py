@@ -18,6 +18,10 @@ class InvalidSettings(Exception):
     """A setting is unknown or unusable; the message is a sentence that names it."""
 
 
+class CannotListen(Exception):
+    """The host and port of the settings cannot be had; the message is a sentence that names them."""
+
+
 def _http_url(url: str | None) -> str | None:
     if url is not None and not url.startswith(("http://", "https://")):
         raise ValueError("it must start with http:// or https://")

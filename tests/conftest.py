@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 import sqlalchemy as sa
 
-from soapsvc import wiring
+from soapsvc import serving
 from soapsvc.domain.caller import Caller, SystemAction
 from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.organisation import Entity
@@ -156,5 +156,5 @@ class Soap:
 
 @pytest.fixture
 def soap(settings: Settings) -> Iterator[Soap]:
-    with wiring.opened_service(settings) as service, InProcess(service.application) as calls:
+    with serving.opened_service(settings) as service, InProcess(service.application) as calls:
         yield Soap(calls, service.database)

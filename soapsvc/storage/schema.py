@@ -42,12 +42,29 @@ def check(url: sa.URL) -> None:
     path = sqlite.file_of(url)
     if not path.exists():
         raise StorageUnavailable(f"There is no database at {path}: `soapsvc serve` or `soapsvc migrate` makes one")
+    engine = sqlite.reader_engine(path, connections=1)
+    try:
+        with engine.connect() as connection:
+            if _is_behind(connection, path):
+                raise StorageUnavailable(f"The database {path} is of an older release: `soapsvc migrate` updates it")
+    except sa.exc.DBAPIError as error:
+        raise sqlite.said_plainly(error, path) from error
+    finally:
+        engine.dispose()
 
 
 def _prepare(connection: sa.Connection, path: Path) -> bool:
-    level = _level_of(connection)
-    if level == CODE_LEVEL:
+    if not _is_behind(connection, path):
         return False
+    from alembic import command  # noqa: PLC0415 - takes longer to import than all the rest, and is seldom needed
+
+    command.upgrade(migration_config(connection), "head")
+    return True
+
+
+def _is_behind(connection: sa.Connection, path: Path) -> bool:
+    """Say whether migrations are missing. Raises StorageUnavailable for a schema that this code is too old for."""
+    level = _level_of(connection)
     if level > CODE_LEVEL:
         oldest = connection.execute(sa.select(schema_level.c.oldest_code)).scalar_one()
         if oldest > CODE_LEVEL:
@@ -55,11 +72,7 @@ def _prepare(connection: sa.Connection, path: Path) -> bool:
                 f"The database {path} is of schema level {level} and needs a soapsvc that knows level {oldest}; "
                 f"this one knows level {CODE_LEVEL}: install a newer soapsvc"
             )
-        return False
-    from alembic import command  # noqa: PLC0415 - takes longer to import than all the rest, and is seldom needed
-
-    command.upgrade(migration_config(connection), "head")
-    return True
+    return level < CODE_LEVEL
 
 
 def _level_of(connection: sa.Connection) -> int:

@@ -37,9 +37,7 @@ class InProcess:
         self._thread.join()
         self._loop.close()
 
-    def call(
-        self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def call(self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         call = _Call(method, target, [body], headers or {})
         return asyncio.run_coroutine_threadsafe(call.run(self._application), self._loop).result(30)
 
