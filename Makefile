@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients bench lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients bench-startup lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -58,8 +58,8 @@ arrows: $(VENV)/stamp-dev ## check which module may import which
 test-clients: $(VENV)/stamp-dev ## call the service with clients of other makes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/clients/run $(ARGS)
 
-bench: $(VENV)/stamp-dev ## measure the service
-	@$(PY) bench/run.py $(ARGS)
+bench-startup: $(VENV)/stamp-dev ## how long until the service answers
+	@$(PY) -m bench.startup
 
 # `make lock UPGRADE=` keeps the pins that still fit and changes only what it must.
 UPGRADE ?= --upgrade
