@@ -62,11 +62,12 @@ def serve(
     observe.configure_logging(level=settings.log_level, format=settings.log_format)
     serving.check_port(settings)
     with serving.opened_service(settings) as service:
+        introduction = demonstration.introduce(service.database, settings.address, demo_password) if demo else None
         _say(f"soapsvc {__version__}; whether it is ready: {settings.address}{READY}")
         for address in serving.endpoints(settings):
             _say(f"  {address}?wsdl")
-        if demo:
-            _say(demonstration.introduce(service.database, settings.address, demo_password))
+        if introduction is not None:
+            _say(introduction)
         serving.serve(service, settings)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from soapsvc.domain.errors import StorageUnavailable
+from soapsvc.storage import schema
 from soapsvc.storage.database import Database
 
 Scope = MutableMapping[str, Any]
@@ -41,7 +42,7 @@ class Front:
         """Say whether both ways to the database work: the writer's too, for it may be all that is broken."""
         try:
             await asyncio.wrap_future(self._database.read(lambda tx: tx.now()))
-            await asyncio.wrap_future(self._database.write(lambda tx: tx.now()))
+            await asyncio.wrap_future(self._database.write(schema.touch))
         except StorageUnavailable:
             return False
         return True

@@ -159,8 +159,8 @@ def _parsed_by(parse: Callable[[str], object]) -> Callable[[Field, str], str | N
 _PERFORMER = re.compile(r"\S(.*\S)?\Z", re.DOTALL)
 
 
-def _check_performer(_: Field, value: str) -> str | None:
-    return None if _PERFORMER.match(value) else "a performer is a GUID or a name"
+def _check_performer(field: Field, value: str) -> str | None:
+    return _check_text(field, value) if _PERFORMER.match(value) else "a performer is a GUID or a name"
 
 
 def _accept(_: Field, __: str) -> None:

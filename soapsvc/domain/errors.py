@@ -139,11 +139,14 @@ class NameTaken(WorkItemServiceError):
 
 
 class StorageUnavailable(WorkItemServiceError):
-    """The database cannot do it now: locked, full, read-only or gone. Nothing was changed."""
+    """The database cannot do it now: locked, full, read-only or gone. Nothing was changed.
+
+    The message is for the operator; callers are told no more than that the service failed.
+    """
 
     code = "BRM_INTERNAL_STORAGE"
 
-    def __init__(self, message: str = "The service cannot reach its database; nothing was changed") -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message)
 
 

@@ -105,4 +105,4 @@ INVISIBLE = frozenset({_S.CREATED, _S.PENDHIDDEN, _S.SUSPENDED, _S.CANCELLED})
 
 def is_legal(action: Action, state: State) -> bool:
     """Say whether `action` may be applied to an item in `state`."""
-    return state in TRANSITIONS[action]
+    return state in TRANSITIONS.get(action, ())

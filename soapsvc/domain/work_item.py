@@ -109,7 +109,7 @@ class WorkItem:
 
     def check_state(self, action: Action) -> None:
         """Raise WrongState unless `action` is legal now."""
-        if not states.is_legal(action, self.state):
+        if not states.is_legal(action, self.state) or (action is Action.CLOSE and self.session is None):
             raise WrongState(self.id, state=self.state, operation=action)
 
     def allocated_and_opened(self, *, to: Entity, session: str) -> Self:
@@ -127,8 +127,6 @@ class WorkItem:
         Raises WrongState, InvalidField.
         """
         self.check_state(Action.CLOSE)
-        if self.session is None:
-            raise WrongState(self.id, state=self.state, operation=Action.CLOSE)
         payload = tuple(payload)
         if self.state is State.CANCELLED:
             return self._put_away(payload)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lxml import etree
@@ -84,6 +84,9 @@ def fault_for(error: Exception) -> SoapFault:
     """Give the fault that an error becomes. What nobody foresaw is logged, and its text is never sent."""
     if isinstance(error, errors.WorkItemServiceError):
         code, fault = FAULTS[type(error)]
+        if code == SERVER:
+            _log.error("%s", error, exc_info=error.__cause__)
+            return replace(_INTERNAL, error_code=error.code)
         return SoapFault(code, str(error), fault.element, error.code, error.parameters)
     if isinstance(error, MustUnderstand):
         return SoapFault("MustUnderstand", f"The header block {error} is not understood")

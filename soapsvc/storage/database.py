@@ -3,7 +3,7 @@
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +31,8 @@ class _Task(Generic[Result]):
 
     unit: Unit[Result]
     future: Future[Result]
+    tx: Transaction | None = None
+    """Its last run; those before it were dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,14 @@ class _Outcome:
     task: _Task[Any]
     result: Any = None
     error: BaseException | None = None
-    followers: tuple[Follower, ...] = ()
+
+    def _followers(self) -> Sequence[Follower]:
+        if self.task.tx is None:
+            return ()
+        return self.task.tx.followers_of_commit if self.error is None else self.task.tx.followers_of_rollback
 
     def deliver(self) -> None:
-        for follower in self.followers:
+        for follower in self._followers():
             try:
                 follower()
             except Exception:
@@ -90,7 +96,10 @@ class Database:
 
     def read(self, unit: Unit[Result]) -> Future[Result]:
         """Run a unit that only looks, on a connection of its own, against one committed state."""
-        return self._readers.submit(self._read, unit)
+        with self._closing:
+            if self._closed:
+                raise StorageUnavailable("The service is shutting down")
+            return self._readers.submit(self._read, unit)
 
     def close(self) -> None:
         """Finish what was taken on, then let go of the file."""
@@ -109,7 +118,7 @@ class Database:
             with self.reader.connect() as connection:
                 return unit(Transaction(connection, self._clock_offset))
         except sa.exc.DBAPIError as error:
-            raise self._unavailable(error) from error
+            raise self._said_plainly(error) from error
 
     def _run(self) -> None:
         while batch := self._next_batch():
@@ -140,7 +149,8 @@ class Database:
             with connection.begin():
                 outcomes = [self._attempt(connection, task) for task in batch]
         except Exception as error:
-            failure = self._failed_commit(error)
+            failure = self._said_plainly(error)
+            failure.__cause__ = error
             outcomes = [_Outcome(task, error=failure) for task in batch]
             self._disconnect()
         for outcome in outcomes:
@@ -149,20 +159,20 @@ class Database:
     def _attempt(self, connection: sa.Connection, task: _Task[Any]) -> _Outcome:
         """Run one unit in a savepoint; one that lost a race against another write is run again."""
         for _ in range(MOST_RUNS_A_UNIT):
-            tx = Transaction(connection, self._clock_offset)
+            tx = task.tx = Transaction(connection, self._clock_offset)
             connection.exec_driver_sql("SAVEPOINT unit")
             try:
                 result = task.unit(tx)
                 connection.exec_driver_sql("RELEASE unit")
-                return _Outcome(task, result=result, followers=tuple(tx.followers_of_commit))
+                return _Outcome(task, result=result)
             except LostRace:
                 self._undo(connection)
-            except Exception as error:
+            except BaseException as error:  # also SystemExit: the writer serves everybody and must go on
                 self._undo(connection)
-                failure = self._unavailable(error) if isinstance(error, sa.exc.DBAPIError) else error
-                return _Outcome(task, error=failure, followers=tuple(tx.followers_of_rollback))
+                failure = self._said_plainly(error) if isinstance(error, sa.exc.DBAPIError) else error
+                return _Outcome(task, error=failure)
         failure = StorageUnavailable("The work item is changing too fast; nothing was changed")
-        return _Outcome(task, error=failure, followers=tuple(tx.followers_of_rollback))
+        return _Outcome(task, error=failure)
 
     def _undo(self, connection: sa.Connection) -> None:
         """Take back one unit; where SQLite took back everything already, all units of the batch are lost."""
@@ -184,13 +194,8 @@ class Database:
             except sa.exc.SQLAlchemyError:
                 _log.exception("the writer's connection did not close")
 
-    def _failed_commit(self, error: Exception) -> StorageUnavailable:
+    def _said_plainly(self, error: Exception) -> StorageUnavailable:
+        """Give a failure of the database as a sentence for the operator; doors must not pass it on."""
         if isinstance(error, sa.exc.DBAPIError):
-            return self._unavailable(error)
-        _log.error("a shared transaction was lost", exc_info=error)
-        return StorageUnavailable()
-
-    def _unavailable(self, error: sa.exc.DBAPIError) -> StorageUnavailable:
-        """Log the operator's sentence, and give the caller one without internals."""
-        _log.error("%s", sqlite.said_plainly(error, self.path), exc_info=error)
-        return StorageUnavailable()
+            return sqlite.said_plainly(error, self.path)
+        return StorageUnavailable(f"The database {self.path} took back a whole transaction")

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import sqlite
 from soapsvc.storage.tables import schema_level
+from soapsvc.storage.transaction import Transaction
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -79,7 +80,14 @@ def _level_of(connection: sa.Connection) -> int:
     if not sa.inspect(connection).has_table("alembic_version"):
         return 0
     revision: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    if revision is not None and not revision.isdecimal():
+        raise StorageUnavailable(f"The database belongs to another application: its schema is at '{revision}'")
     return int(revision or 0)
+
+
+def touch(tx: Transaction) -> None:
+    """Write without changing anything: fails where the database cannot be written to."""
+    tx.connection.execute(sa.update(schema_level).values(oldest_code=schema_level.c.oldest_code))
 
 
 def migration_config(connection: sa.Connection) -> "Config":

@@ -31,13 +31,18 @@ def file_of(url: sa.URL) -> Path:
     return path
 
 
+def _url(path: Path) -> sa.URL:
+    """Give a file's URL, unparsed: in its text a % or a ? would mean something."""
+    return sa.URL.create("sqlite", database=str(path))
+
+
 def writer_engine(path: Path) -> sa.Engine:
     """Make the engine that writes: every transaction takes the write lock at its begin, every commit is on disk.
 
     With a deferred BEGIN a unit could read, lose the lock race, and fail on its first write; with synchronous
     below FULL a commit in WAL mode may be lost when the machine stops.
     """
-    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool, connect_args={"timeout": 0})
+    engine = sa.create_engine(_url(path), poolclass=sa.NullPool, connect_args={"timeout": 0}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
@@ -56,7 +61,11 @@ def writer_engine(path: Path) -> sa.Engine:
 def reader_engine(path: Path, *, connections: int) -> sa.Engine:
     """Make the engine that reads: each transaction sees one committed state and can change nothing."""
     engine = sa.create_engine(
-        f"sqlite:///{path}", pool_size=connections, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT}
+        _url(path),
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"timeout": BUSY_TIMEOUT},
+        hide_parameters=True,
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -80,6 +89,8 @@ def sole_server(path: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise StorageUnavailable(f"Another soapsvc already serves {path}") from None
+    except OSError as error:
+        raise StorageUnavailable(f"The lock file {path}.lock cannot be had: {error.strerror}") from None
 
 
 def said_plainly(error: sa.exc.DBAPIError, path: Path) -> StorageUnavailable:

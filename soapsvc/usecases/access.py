@@ -12,7 +12,7 @@ from soapsvc.storage import people, work_items
 from soapsvc.storage.transaction import Transaction
 
 NOT_ALLOWED = "You are not allowed to do this"
-"""The one text of every refusal: it tells nothing about the item, not even whether it exists."""
+"""The one text of every refusal: it tells nothing about the item."""
 
 READ_ACTIONS = (SystemAction.VIEW_WORK_LIST, SystemAction.VIEW_GLOBAL_WORK_LIST)
 """Grants that are a tie to every item for who only looks, and that open other people's lists."""

@@ -1,0 +1,78 @@
+"""Errors are named for the situation and carry stable codes; their texts and parameters are part of the contract."""
+
+import pytest
+
+from soapsvc.domain import errors
+from soapsvc.domain.errors import WorkItemServiceError
+
+# Clients match these: a change here breaks somebody.
+CODES = {
+    "InvalidRequest": "BRM_REQUEST_INVALID",
+    "NotAuthenticated": "BRM_SECURITY_NOT_AUTHENTICATED",
+    "NotAllowed": "BRM_SECURITY_NOT_ALLOWED",
+    "UnknownWorkItem": "BRM_WORKITEM_UNKNOWN",
+    "StaleVersion": "BRM_WORKITEM_VERSION_MISMATCH",
+    "WrongState": "BRM_WORKITEM_WRONG_STATE",
+    "InvalidField": "BRM_WORKITEM_FIELD_INVALID",
+    "InvalidSchedule": "BRM_WORKITEM_SCHEDULE_INVALID",
+    "InvalidWorkItem": "BRM_WORKITEM_INVALID",
+    "UnknownEntity": "BRM_ENTITY_UNKNOWN",
+    "EntityNotEligible": "BRM_ENTITY_NOT_ELIGIBLE",
+    "OpenLimitReached": "BRM_RESOURCE_OPEN_LIMIT",
+    "NameTaken": "BRM_ENTITY_EXISTS",
+    "StorageUnavailable": "BRM_INTERNAL_STORAGE",
+}
+
+
+def all_errors() -> dict[str, type[WorkItemServiceError]]:
+    return {
+        name: one
+        for name, one in vars(errors).items()
+        if isinstance(one, type) and issubclass(one, WorkItemServiceError) and one is not WorkItemServiceError
+    }
+
+
+def test_every_error_has_the_code_that_it_always_had():
+    assert {name: error.code for name, error in all_errors().items()} == CODES
+
+
+def test_no_two_errors_share_a_code():
+    assert len({error.code for error in all_errors().values()}) == len(all_errors())
+
+
+def test_a_stale_version_says_exactly_what_clients_match():
+    error = errors.StaleVersion(2, stored=6, supplied=1, state="OPENED", owner="GUID-of-ana")
+
+    assert str(error) == "The work item with id = 2 is currently at version 6, not at version 1"
+    assert error.parameters == ("2", "6", "1", "OPENED", "GUID-of-ana")
+
+
+def test_a_stale_version_of_an_item_that_nobody_holds_has_an_empty_owner():
+    error = errors.StaleVersion(2, stored=6, supplied=7, state="OFFERED", owner=None)
+
+    assert str(error) == "The work item with id = 2 is currently at version 6, not at version 7"
+    assert error.parameters == ("2", "6", "7", "OFFERED", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "parameters"),
+    [
+        (errors.UnknownWorkItem(7), ("7",)),
+        (errors.WrongState(7, state="OPENED", operation="openWorkItem"), ("7", "OPENED", "openWorkItem")),
+        (errors.InvalidField("Notes", "too long"), ("Notes", "too long")),
+        (errors.InvalidSchedule("it ends"), ("it ends",)),
+        (errors.InvalidWorkItem("priority", "too high"), ("priority", "too high")),
+        (errors.UnknownEntity("nobody"), ("nobody",)),
+        (errors.EntityNotEligible("carl", 7), ("carl", "7")),
+        (errors.OpenLimitReached("GUID-of-ana", 3), ("GUID-of-ana", "3")),
+        (errors.NameTaken("ana"), ("ana",)),
+        (errors.StorageUnavailable("it is gone"), ()),
+    ],
+)
+def test_an_error_names_what_it_is_about_in_its_parameters_and_its_text(error, parameters):
+    assert error.parameters == parameters
+    assert all(parameter in str(error) for parameter in parameters)
+
+
+def test_a_lost_race_is_no_error_that_a_caller_can_meet():
+    assert not issubclass(errors.LostRace, WorkItemServiceError)

@@ -1,0 +1,71 @@
+"""What the use cases' tests need beside items and people: to put an item anywhere, and to see all that is stored."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from soapsvc.domain.caller import SystemAction
+from soapsvc.domain.states import State
+from soapsvc.storage import history, people
+from soapsvc.storage.tables import entity, version_session, work_item
+
+
+@pytest.fixture
+def put(write):
+    """Put an item into a state by force, at the version that it has: no use case leads there yet."""
+
+    def by_force(item_id: int, state: State, **columns: object) -> None:
+        change = sa.update(work_item).where(work_item.c.id == item_id).values(state=state, **columns)
+        write(lambda tx: tx.connection.execute(change))
+
+    return by_force
+
+
+@pytest.fixture
+def limit_open_items(write):
+    def limit(person, most: int) -> None:
+        change = sa.update(entity).where(entity.c.id == person.id).values(max_open_items=most)
+        write(lambda tx: tx.connection.execute(change))
+
+    return limit
+
+
+@pytest.fixture
+def grant(write):
+    def to(person, *actions: SystemAction) -> None:
+        for action in actions:
+            write(lambda tx, one=action: people.grant(tx, person, one))
+
+    return to
+
+
+@pytest.fixture
+def history_of(database):
+    return lambda item_id: database.read(lambda tx: history.of(tx, item_id)).result(10)
+
+
+@pytest.fixture
+def sessions_of(database):
+    """The version sessions of an item, in the order in which they began."""
+    rows = sa.select(version_session).order_by(version_session.c.opened_version)
+
+    def of(item_id: int):
+        query = rows.where(version_session.c.work_item_id == item_id)
+        return database.read(lambda tx: tx.connection.execute(query).all()).result(10)
+
+    return of
+
+
+@pytest.fixture
+def everything(database_path: Path) -> Callable[[], list[str]]:
+    """All that is committed, as text: two calls give the same if nothing was written between them."""
+
+    def dump() -> list[str]:
+        with contextlib.closing(sqlite3.connect(database_path)) as connection:
+            return list(connection.iterdump())
+
+    return dump
