@@ -51,6 +51,7 @@ def opened_service(settings: Settings, *, clock_offset: Callable[[], timedelta] 
                 depth=settings.message_depth,
                 elements=settings.message_elements,
                 attributes=settings.message_attributes,
+                namespaces=settings.message_namespaces,
                 attribute_length=settings.attribute_length,
                 items=settings.batch_items,
             ),

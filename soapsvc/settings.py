@@ -47,6 +47,9 @@ class Settings(BaseModel):
     message_depth: int = Field(100, ge=10, le=200, description="The most levels that a message's XML is nested")
     message_elements: int = Field(50_000, ge=100, description="The most XML elements that a message has")
     message_attributes: int = Field(500, ge=50, description="The most attributes that an XML element has")
+    message_namespaces: int = Field(
+        100, ge=20, description="The most namespace declarations that an XML element stands within"
+    )
     attribute_length: int = Field(65_536, ge=1_000, description="The most characters that an XML attribute has")
     batch_items: int = Field(1_000, ge=1, description="The most work items that one request names")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

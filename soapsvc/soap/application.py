@@ -119,7 +119,7 @@ class SoapApplication:
             request = envelope.parse(message, charset, self._limits)
             operation = _operation(service, request.body, headers.get(b"soapaction", b"").decode("latin-1"))
             caller = await self._caller(request, authorization)
-            arguments = protocol.read(operation, request.body, most_items=self._limits.items)
+            arguments = protocol.read(operation, request.body, self._limits)
             result = await self._act(operation, caller, arguments)
             return Response(200, protocol.write(operation, result))
         except NotAuthenticated as error:

@@ -13,7 +13,7 @@ from soapsvc.domain.errors import InvalidRequest
 
 BASE_PATH = "/amxbpm/"
 _PUBLISHED_ADDRESS = re.compile(r'(<soap:address location=")[^"]*' + re.escape(BASE_PATH))
-_NAMES_IN_ERROR = re.compile(r"Element '([^']{1,100})'(?:, attribute '([^']{1,100})')?")
+_NAMES_IN_ERROR = re.compile(r"Element '(?:\{[^}]*\})?([^'{}]{1,100})'(?:, attribute '(?:\{[^}]*\})?([^'{}]{1,100})')?")
 
 _local = threading.local()
 
@@ -53,8 +53,8 @@ def validate(element: etree._Element) -> None:
     if schema.validate(element):
         return
     error = schema.error_log[0]
-    names = _NAMES_IN_ERROR.search(error.message)
-    place = f"<{etree.QName(names[1]).localname}>" if names else "an element"
+    names = _NAMES_IN_ERROR.match(error.message)
+    place = f"<{names[1]}>" if names else "an element"
     if names and names[2]:
         place += f", attribute {names[2]}"
     raise InvalidRequest(f"The request does not match the schema at {place}: {_reason(error)}")

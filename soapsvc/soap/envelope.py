@@ -21,6 +21,7 @@ _FAULT = qualified(namespaces.SOAP_ENVELOPE, "Fault")
 _MUST_UNDERSTAND = qualified(namespaces.SOAP_ENVELOPE, "mustUnderstand")
 _ACTOR = qualified(namespaces.SOAP_ENVELOPE, "actor")
 _ACTORS_MEANING_US = {None, "", "http://schemas.xmlsoap.org/soap/actor/next"}
+_ENCODINGS = {"utf-8", "utf-16", "utf-16le", "utf-16be", "utf-16-le", "utf-16-be", "iso-8859-1", "us-ascii", "ascii"}
 _UNDERSTOOD = {qualified(namespaces.WS_SECURITY, "Security")}
 
 
@@ -34,6 +35,7 @@ class MessageLimits:
     attributes: int = 500
     attribute_length: int = 65_536
     items: int = 1_000
+    namespaces: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def _parse_xml(message: bytes, charset: str | None) -> etree._Element:
         raise InvalidRequest("The message is not well-formed XML") from None
     if root.getroottree().docinfo.doctype or root.getroottree().docinfo.internalDTD is not None:
         raise InvalidRequest("A SOAP message must not hold a document type declaration")
+    if (root.getroottree().docinfo.encoding or "utf-8").lower() not in _ENCODINGS:
+        raise InvalidRequest("A message is written in UTF-8, UTF-16, ISO-8859-1 or US-ASCII")
     return root
 
 
@@ -99,9 +103,20 @@ def _check_limits(root: etree._Element, message: bytes, limits: MessageLimits) -
             raise InvalidRequest(f"An element has more than {limits.attributes} attributes")
         if check_lengths and any(len(value) > limits.attribute_length for value in element.attrib.values()):
             raise InvalidRequest(f"An attribute is longer than {limits.attribute_length} characters")
-    # Every level but the last costs an end tag, so that few of these prove a message shallow.
+    if message.count(b"xmlns") + message.count(b"x\0m\0l\0n\0s") > limits.namespaces:
+        _check_namespaces(root, limits.namespaces)
+    # Every level but the last costs an end tag, so that few of these prove a message shallow; but for UTF-16, whose
+    # characters have zeros between them, all encodings that are let in write an end tag in these two bytes.
     if b"\0" in message or message.count(b"</") >= limits.depth:
         _check_depth(root, limits.depth)
+
+
+def _check_namespaces(root: etree._Element, most: int) -> None:
+    in_scope = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        in_scope += 1 if event == "start-ns" else -1
+        if in_scope > most:
+            raise InvalidRequest(f"An element stands within more than {most} namespace declarations")
 
 
 def _check_depth(root: etree._Element, most: int) -> None:
@@ -114,7 +129,8 @@ def _check_depth(root: etree._Element, most: int) -> None:
 
 def _divide(root: etree._Element) -> tuple[list[etree._Element], etree._Element]:
     parts = list(root)
-    headers = list(parts.pop(0)) if parts and parts[0].tag == _HEADER else []
+    blocks = list(parts.pop(0)) if parts and parts[0].tag == _HEADER else []
+    headers = [block for block in blocks if block.get(_ACTOR) in _ACTORS_MEANING_US]
     if [part.tag for part in parts] != [_BODY]:
         raise InvalidRequest("A SOAP envelope holds a Header, or none, then one Body and nothing else")
     content = list(parts[0])
@@ -128,5 +144,5 @@ def _divide(root: etree._Element) -> tuple[list[etree._Element], etree._Element]
 def _check_understood(headers: Sequence[etree._Element]) -> None:
     for block in headers:
         demanded = block.get(_MUST_UNDERSTAND, "0").strip() in {"1", "true"}
-        if demanded and block.get(_ACTOR) in _ACTORS_MEANING_US and block.tag not in _UNDERSTOOD:
+        if demanded and block.tag not in _UNDERSTOOD:
             raise MustUnderstand(etree.QName(block).text)

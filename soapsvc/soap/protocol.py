@@ -3,6 +3,8 @@
 It is the reference for what an operation's messages mean.
 """
 
+import base64
+import re
 from collections.abc import Callable
 from decimal import Decimal as DecimalNumber
 from typing import Any
@@ -14,19 +16,28 @@ from spyne.protocol.soap import Soap11
 from soapsvc.domain import values
 from soapsvc.domain.errors import InvalidRequest
 from soapsvc.soap import contract, namespaces
+from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.namespaces import qualified
 from soapsvc.soap.operations import GROUP, Operation
 from soapsvc.soap.types import XmlFragment
 
+_MOMENTS = {"startDate", "targetDate", "visibleDate"}
+_FRAGMENT = re.compile(rb"<\?fragment ([^?]*)\?>")
 _API_PREFIX = qualified(namespaces.API, "")
 
 
-def read(operation: Operation, element: etree._Element, *, most_items: int) -> tuple[Any, ...]:
-    """Give an operation's arguments from its request element, which is changed on the way. Raises InvalidRequest."""
-    _accept_qualified_children(element)
+def read(operation: Operation, element: etree._Element, limits: MessageLimits) -> tuple[Any, ...]:
+    """Give an operation's arguments from its request element. Raises InvalidRequest.
+
+    The element is changed in place, step by step, and the order matters: lenient forms become those of the schema,
+    which is then held against it; free XML becomes text before anything is moved; interleaved members are put into
+    groups, which the schema does not know but Spyne does.
+    """
+    _accept_lenient_forms(element)
     contract.validate(element)
-    if sum(child.tag == "workItemID" for child in element) > most_items:
-        raise InvalidRequest(f"The request names more than {most_items} work items")
+    if sum(child.tag == "workItemID" for child in element) > limits.items:
+        raise InvalidRequest(f"The request names more than {limits.items} work items")
+    _keep_fragments(element, limits.bytes)
     if list(operation.parameters) == [GROUP]:
         _gather_groups(element)
     request = _PROTOCOL.from_element(None, operation.request, element)
@@ -41,17 +52,36 @@ def write(operation: Operation, result: Any) -> bytes:
     response = operation.response(**{operation.result: result})
     _PROTOCOL.to_parent(None, operation.response, response, draft, namespaces.API)
     _append_in_published_form(body, draft[0])
-    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+    message = etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+    return _FRAGMENT.sub(lambda match: base64.b64decode(match[1]), message)
 
 
-def _accept_qualified_children(element: etree._Element) -> None:
-    """Take children in the root's namespace for the unqualified ones that they should be; free XML stays as it is."""
+def _accept_lenient_forms(element: etree._Element, *, within_value: bool = False) -> None:
+    """Take what some clients send for what it should be; free XML, below a complex field's value, stays as it is.
+
+    Children may stand in the root's namespace, where they belong in none. Moments may have blanks around them: the
+    schema allows them, libxml2 does not.
+    """
     for child in element:
-        tag = str(child.tag)
-        if tag.startswith(_API_PREFIX):
-            child.tag = tag.removeprefix(_API_PREFIX)
-        if child.tag != "complexSpec":
-            _accept_qualified_children(child)
+        child.tag = str(child.tag).removeprefix(_API_PREFIX)
+        if child.tag in _MOMENTS and child.text:
+            child.text = child.text.strip()
+        if not within_value:
+            _accept_lenient_forms(child, within_value=child.tag == "complexSpec")
+
+
+def _keep_fragments(element: etree._Element, room: int) -> None:
+    """Turn the values of complex fields into their text now: lxml would lose bindings of prefixes if they were moved.
+
+    Each text declares the namespaces that it stands in, so that together they may be longer than the message was.
+    """
+    for value in element.findall(".//dataModel/*/complexSpec/value"):
+        text = etree.tostring(value, encoding="unicode", with_tail=False)
+        room -= len(text)
+        if room < 0:
+            raise InvalidRequest("The values of the complex fields are too long together")
+        value.clear()
+        value.text = text
 
 
 def _gather_groups(element: etree._Element) -> None:
@@ -101,11 +131,12 @@ def _strictly(parse: Callable[[str], Any]) -> Callable[[Any, str], Any]:
 
 
 def _fragment_from_element(_: Any, __: Any, element: etree._Element) -> str:
-    return etree.tostring(element, encoding="unicode", with_tail=False)
+    return element.text or ""
 
 
 def _fragment_to_parent(_: Any, __: Any, fragment: str, parent: etree._Element, *___: Any, **____: Any) -> None:
-    parent.append(etree.fromstring(fragment))
+    """Leave a mark, in whose place the text is put when the message is written."""
+    parent.append(etree.ProcessingInstruction("fragment", base64.b64encode(fragment.encode()).decode()))
 
 
 _PROTOCOL = _ContractProtocol()

@@ -1,7 +1,6 @@
 """Who a request says it comes from: a WS-Security UsernameToken in its header, or HTTP Basic."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -68,7 +67,7 @@ def _of_basic(authorization: str) -> Credentials:
         raise NotAuthenticated("Of the HTTP authentication schemes only Basic is accepted here")
     try:
         name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         colon = ""
     if not colon:
         raise NotAuthenticated("The Authorization header cannot be read")

@@ -1,2 +1,0 @@
-def test_x(soap, opened):
-    print(soap.ask("getWorkItemHeader", f'<workItemID id="{opened.id}"/>'))
