@@ -25,7 +25,7 @@ def seconds_until_ready(folder: Path) -> float:
     try:
         while time.monotonic() - started < DEADLINE:
             try:
-                with urlopen(f"http://127.0.0.1:{PORT}/health/ready") as answer:  # noqa: S310
+                with urlopen(f"http://127.0.0.1:{PORT}/health/ready") as answer:
                     if answer.status == 200:
                         return time.monotonic() - started
             except (URLError, ConnectionError):
