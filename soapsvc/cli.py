@@ -18,6 +18,7 @@ from soapsvc import settings as settings_module
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import WorkItemServiceError
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
+from soapsvc.work_type_file import InvalidWorkTypeFile
 
 app = typer.Typer(
     help="An open work-item service over SOAP.",
@@ -26,8 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 user = typer.Typer(help="People who may sign in.", no_args_is_help=True)
+worktype = typer.Typer(help="Kinds of work items.", no_args_is_help=True)
 items = typer.Typer(help="Work items, for the operator.", no_args_is_help=True)
 app.add_typer(user, name="user")
+app.add_typer(worktype, name="worktype")
 app.add_typer(items, name="items")
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ def main() -> None:
     """Run a command; what a user can mend is one sentence on standard error, and exit status 1."""
     try:
         app()
-    except (WorkItemServiceError, InvalidSettings, CannotListen) as error:
+    except (WorkItemServiceError, InvalidSettings, CannotListen, InvalidWorkTypeFile) as error:
         sys.exit(f"soapsvc: {error}")
 
 
@@ -232,6 +235,55 @@ def items_history(item_id: int, as_json: AsJson = False) -> None:
             "changed": ", ".join(entry.changed),
         }
         for entry in entries
+    ]
+    _print_rows(rows, as_json)
+
+
+@items.command("verify")
+def items_verify() -> None:
+    """Prove that no work item's history was altered, and that each item is what its history says."""
+    from soapsvc.usecases import history
+
+    broken: list[int] = []
+    console = Console(stderr=True)
+    with _database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
+        highest = database.read(history.highest_id).result()
+        for after in progress.track(range(0, highest, _ITEMS_A_TRANSACTION), description="Verifying histories"):
+            portion = partial(history.broken_histories, after=after, to=after + _ITEMS_A_TRANSACTION)
+            broken += database.read(portion).result()
+    if broken:
+        sys.exit(f"soapsvc: altered histories: {len(broken)}, of the work items {', '.join(map(str, broken[:20]))}")
+    _say(f"The histories of all work items up to id {highest} are whole.")
+
+
+@worktype.command("load")
+def worktype_load(file: Path) -> None:
+    """Load work types from a YAML file, all or none, over those of the same id."""
+    from soapsvc import work_type_file
+    from soapsvc.usecases import work_types
+
+    loaded = work_type_file.read(file)
+    with _database() as database:
+        new = database.write(lambda tx: work_types.load(tx, loaded)).result()
+    _say(f"{len(loaded)} work types loaded, {new} of them new")
+
+
+@worktype.command("list")
+def worktype_list(as_json: AsJson = False) -> None:
+    """List the work types."""
+    from soapsvc.usecases import work_types
+
+    with _database() as database:
+        found = database.read(work_types.list_all).result()
+    rows = [
+        {
+            "id": one.id,
+            "version": one.version,
+            "description": one.description,
+            "fields": ", ".join(field.name for field in one.fields),
+            "piled": one.piled,
+        }
+        for one in found
     ]
     _print_rows(rows, as_json)
 

@@ -1,12 +1,15 @@
 """Builds the running service: its doors over its database, behind an HTTP server."""
 
 import asyncio
+import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
@@ -18,9 +21,16 @@ from soapsvc.soap.application import SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import SERVICES
 from soapsvc.storage import schema, sqlite
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Clock, Database, real_time
+from soapsvc.usecases import repeats, timers
 from soapsvc.usecases.sign_in import SignIn
 from soapsvc.wiring import database_url
+
+SWEEP_SECONDS = 1.0
+SWEEP_PORTION = 100
+_LISTENING_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,7 @@ class Service:
 
 
 @contextmanager
-def opened_service(settings: Settings, *, clock_offset: Callable[[], timedelta] = timedelta) -> Iterator[Service]:
+def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[Service]:
     """Make and open the database and everything that serves it, and close it all at the end.
 
     Raises StorageUnavailable, also where another process serves the same file.
@@ -40,7 +50,7 @@ def opened_service(settings: Settings, *, clock_offset: Callable[[], timedelta] 
     url = database_url(settings)
     with sqlite.sole_server(sqlite.file_of(url)):
         schema.prepare(url)
-        database = Database(url, clock_offset=clock_offset)
+        database = Database(url, clock=clock)
         sign_in = SignIn(database, seconds_remembered=settings.credential_seconds)
         soap = SoapApplication(
             database,
@@ -56,6 +66,7 @@ def opened_service(settings: Settings, *, clock_offset: Callable[[], timedelta] 
                 items=settings.batch_items,
             ),
             body_seconds=settings.body_seconds,
+            version_required=settings.version_required,
         )
         try:
             yield Service(Front({contract.BASE_PATH: soap}, database), database)
@@ -98,8 +109,43 @@ def _event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _serve(service: Service, settings: Settings) -> None:
-    server = Server(
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def in_thread(service: Service, settings: Settings) -> Iterator[None]:
+    """Answer requests in a thread of this process, until the block ends."""
+    loop = _event_loop()
+    server = _server(service, settings)
+    thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()), name="server", daemon=True)
+    thread.start()
+    _wait_for(settings)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        thread.join()
+        loop.close()
+
+
+def _wait_for(settings: Settings) -> None:
+    deadline = time.monotonic() + _LISTENING_SECONDS
+    while True:
+        try:
+            socket.create_connection((settings.host, settings.port), timeout=_LISTENING_SECONDS).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
+def _server(service: Service, settings: Settings) -> Server:
+    return Server(
         service.application,
         address=settings.host,
         port=settings.port,
@@ -109,7 +155,25 @@ async def _serve(service: Service, settings: Settings) -> None:
         backlog=1024,
         log_enabled=False,
     )
+
+
+async def _serve(service: Service, settings: Settings) -> None:
+    server = _server(service, settings)
+    sweep = asyncio.create_task(_sweep(service.database))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     await server.serve()
+    sweep.cancel()
+
+
+async def _sweep(database: Database) -> None:
+    """Do what is due by the clock, about once a second, in portions that leave room for callers between them."""
+    while True:
+        try:
+            while await asyncio.wrap_future(database.write(partial(timers.bring_back_due, most=SWEEP_PORTION))):
+                pass
+            await asyncio.wrap_future(database.write(repeats.forget_old))
+        except Exception:  # whatever it is, hidden items must not stay hidden for it
+            _log.exception("the sweep failed; it will try again")
+        await asyncio.sleep(SWEEP_SECONDS)

@@ -52,6 +52,7 @@ class Settings(BaseModel):
     )
     attribute_length: int = Field(65_536, ge=1_000, description="The most characters that an XML attribute has")
     batch_items: int = Field(1_000, ge=1, description="The most work items that one request names")
+    version_required: bool = Field(False, description="Whether a change that says no version is refused")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged"
     )

@@ -41,6 +41,7 @@ ALLOWED_TO_ALL = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """A person who has proven who he is."""
+    """A person who has proven who he is; `must_supply_version` is the rule of the service for what he changes."""
 
     person: Entity
+    must_supply_version: bool = False

@@ -1,7 +1,7 @@
 """The data of a work item: typed fields, and the checks that every payload must pass."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from soapsvc.domain.errors import InvalidField
 
 NAME_MAX_LENGTH = 255
 VALUE_MAX_LENGTH = 1_000_000
+_UNKNOWN = "the work item has no field of this name"
 
 
 class FieldType(StrEnum):
@@ -61,6 +62,15 @@ class Field:
     values: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedValues:
+    """Values for the field of this name, whatever its kind."""
+
+    name: str
+    values: tuple[str, ...]
+    complex_values: bool = False
+
+
 DataModel = tuple[Field, ...]
 """Fields in the order of their declaration; names are unique."""
 
@@ -84,20 +94,57 @@ def merged(model: DataModel, payload: Iterable[Field]) -> DataModel:
 
     Raises InvalidField, naming the field: unknown, of another kind or type, named twice, or a value that does not fit.
     """
+    changes = {
+        field.name: _with_values_of(field, supplied)
+        for field, supplied in _matched(model, payload)
+        if field.direction is not Direction.INPUT
+    }
+    return tuple(changes.get(field.name, field) for field in model)
+
+
+def overlaid(model: DataModel, payload: Iterable[Field | NamedValues]) -> DataModel:
+    """Give the model with every value that the payload has, inputs too; nothing can be emptied this way.
+
+    Raises InvalidField as `merged` does.
+    """
+    known = {field.name: field for field in model}
+    fields = [_as_field(known, one) if isinstance(one, NamedValues) else one for one in payload]
+    changes = {
+        field.name: _with_values_of(field, supplied) for field, supplied in _matched(model, fields) if supplied.values
+    }
+    return tuple(changes.get(field.name, field) for field in model)
+
+
+def _as_field(known: Mapping[str, Field], named: NamedValues) -> Field:
+    field = known.get(named.name)
+    if field is None:
+        raise InvalidField(named.name, _UNKNOWN)
+    return replace(field, values=named.values, complex_values=named.complex_values)
+
+
+def _matched(model: DataModel, payload: Iterable[Field]) -> Iterator[tuple[Field, Field]]:
+    """Pair each field of a payload with the one of the model that it is about."""
     known: Mapping[str, Field] = {field.name: field for field in model}
-    changes: dict[str, Field] = {}
+    seen: set[str] = set()
     for supplied in payload:
         field = known.get(supplied.name)
         if field is None:
-            raise InvalidField(supplied.name, "the work item has no field of this name")
+            raise InvalidField(supplied.name, _UNKNOWN)
         if supplied.direction is not field.direction:
             raise InvalidField(field.name, f"it is one of the {field.direction}, not of the {supplied.direction}")
         if supplied.type is not field.type:
             raise InvalidField(field.name, f"its type is {field.type}, not {supplied.type}")
-        if supplied.name in changes:
+        if supplied.name in seen:
             raise InvalidField(field.name, "it is named twice")
-        changes[field.name] = field if field.direction is Direction.INPUT else _with_values_of(field, supplied)
-    return tuple(changes.get(field.name, field) for field in model)
+        seen.add(supplied.name)
+        yield field, supplied
+
+
+def check_required(model: DataModel) -> None:
+    """Raise InvalidField for an output or inout that is not optional and has no value."""
+    for field in model:
+        if field.direction is not Direction.INPUT and not field.optional and not field.values:
+            raise InvalidField(field.name, "it is required and has no value")
 
 
 def _with_values_of(field: Field, supplied: Field) -> Field:

@@ -1,6 +1,9 @@
 """Every error that a caller can meet, named for the situation; anything else that escapes is a bug."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from soapsvc.domain.data import Field
 
 
 class WorkItemServiceError(Exception):
@@ -127,6 +130,53 @@ class OpenLimitReached(WorkItemServiceError):
 
     def __init__(self, guid: str, limit: int) -> None:
         super().__init__(f"The resource '{guid}' already has {limit} open work items, which is its limit", guid, limit)
+
+
+class NoMoreWorkItems(WorkItemServiceError):
+    """Nothing is left that a resource could take. Parameters: resource's GUID."""
+
+    code = "BRM_RESOURCE_NO_MORE_ITEMS"
+
+    def __init__(self, guid: str) -> None:
+        super().__init__(f"There are no more work items offered to the resource '{guid}'", guid)
+
+
+class UnknownWorkListView(WorkItemServiceError):
+    """No work list view has this id. Parameters: id."""
+
+    code = "BRM_VIEW_UNKNOWN"
+
+    def __init__(self, view_id: int) -> None:
+        super().__init__(f"There is no work list view with id = {view_id}", view_id)
+
+
+class UnknownWorkType(WorkItemServiceError):
+    """No work type has this id. Parameters: id."""
+
+    code = "BRM_WORKTYPE_UNKNOWN"
+
+    def __init__(self, type_id: str) -> None:
+        super().__init__(f"There is no work type '{type_id}'", type_id)
+
+
+class Rescheduled(WorkItemServiceError):
+    """The item's data were changed by its scheduler since the caller opened them. Parameters: id, version.
+
+    Carries the data as they are now, so that the caller can decide and try again with that version.
+    """
+
+    code = "BRM_WORKITEM_RESCHEDULED"
+
+    def __init__(self, item_id: int, version: int, fields: tuple["Field", ...]) -> None:
+        super().__init__(
+            f"The data of the work item with id = {item_id} were changed by a reschedule since it was opened; "
+            f"it is at version {version} now",
+            item_id,
+            version,
+        )
+        self.item_id = item_id
+        self.version = version
+        self.fields = fields
 
 
 class NameTaken(WorkItemServiceError):

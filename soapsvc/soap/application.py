@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from typing import Any
 
@@ -14,8 +14,10 @@ from soapsvc.soap import contract, envelope, faults, protocol, security
 from soapsvc.soap.envelope import Envelope, MessageLimits
 from soapsvc.soap.interface import OPERATIONS, SERVICES
 from soapsvc.soap.operations import Call, Operation
+from soapsvc.soap.versions import BY_MEDIA_TYPE, SOAP12, SoapVersion
 from soapsvc.storage.database import Database
 from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases import repeats
 from soapsvc.usecases.sign_in import SignIn
 
 Scope = MutableMapping[str, Any]
@@ -37,6 +39,15 @@ class Response:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _MessageKind:
+    """What HTTP says of a message: its SOAP, its charset if named, and its action where SOAP 1.2 has it."""
+
+    soap: SoapVersion
+    charset: str | None
+    action: str
+
+
 class _Refused(Exception):
     """HTTP has a status of its own for what is wrong with a request."""
 
@@ -49,13 +60,21 @@ class SoapApplication:
     """Serves the contract and its operations below /amxbpm/."""
 
     def __init__(
-        self, database: Database, sign_in: SignIn, *, public_url: str, limits: MessageLimits, body_seconds: float
+        self,
+        database: Database,
+        sign_in: SignIn,
+        *,
+        public_url: str,
+        limits: MessageLimits,
+        body_seconds: float,
+        version_required: bool = False,
     ) -> None:
         self._database = database
         self._sign_in = sign_in
         self._public_url = public_url
         self._limits = limits
         self._body_seconds = body_seconds
+        self._version_required = version_required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -77,9 +96,9 @@ class SoapApplication:
         if scope["method"] != "POST":
             raise _Refused(405, "A SOAP request is a POST", (b"allow", b"GET, HEAD, POST"))
         headers = dict(scope["headers"])
-        charset = _charset(headers)
+        kind = _message_kind(headers)
         message = await self._body(headers, receive)
-        return await self._answer(name, message, charset, headers)
+        return await self._answer(name, message, kind, headers)
 
     def _contract_file(self, name: str, query: bytes) -> Response:
         if name in SERVICES:
@@ -111,39 +130,48 @@ class SoapApplication:
         except TimeoutError:
             raise _Refused(408, "The message took too long to arrive", (b"connection", b"close")) from None
 
-    async def _answer(self, service: str, message: bytes, charset: str | None, headers: dict[bytes, bytes]) -> Response:
+    async def _answer(self, service: str, message: bytes, kind: _MessageKind, headers: dict[bytes, bytes]) -> Response:
         """Give the SOAP message that answers one, a fault where it must be."""
-        authorization = headers.get(b"authorization", b"").decode("latin-1") or None
         request = None
         try:
-            request = envelope.parse(message, charset, self._limits)
-            operation = _operation(service, request.body, headers.get(b"soapaction", b"").decode("latin-1"))
-            caller = await self._caller(request, authorization)
-            arguments = protocol.read(operation, request.body, self._limits)
-            result = await self._act(operation, caller, arguments)
-            return Response(200, protocol.write(operation, result))
-        except NotAuthenticated as error:
-            fault = faults.write_fault(faults.fault_for(error))
-            if request is not None and security.has_token(request.headers):
-                return Response(500, fault)
-            return Response(401, fault, headers=(_CHALLENGE,))
+            request = envelope.parse(message, kind.charset, self._limits, kind.soap)
+            operation = _operation(service, request.body, kind.action or _text(headers, b"soapaction"))
+            caller = await self._caller(request, kind.soap, _text(headers, b"authorization"))
+            answer = await self._act(operation, caller, request, kind.soap)
+            return Response(200, answer, kind.soap.content_type)
         except Exception as error:
-            return Response(500, faults.write_fault(faults.fault_for(error)))
+            fault = protocol.fault_for(error)
+            body = faults.write_fault(fault, kind.soap)
+            if isinstance(error, NotAuthenticated) and not (request and security.has_token(request.headers)):
+                return Response(401, body, kind.soap.content_type, (_CHALLENGE,))
+            return Response(kind.soap.fault_statuses[fault.code], body, kind.soap.content_type)
 
-    async def _caller(self, request: Envelope, authorization: str | None) -> Caller:
-        credentials = security.credentials_of(request.headers, authorization)
+    async def _caller(self, request: Envelope, soap: SoapVersion, authorization: str) -> Caller:
+        credentials = security.credentials_of(request.headers, soap, authorization)
         if credentials is None:
             raise NotAuthenticated("This service wants to know who calls: send a UsernameToken or HTTP Basic")
-        return await self._sign_in.caller(credentials.name, credentials.password)
+        caller = await self._sign_in.caller(credentials.name, credentials.password)
+        return replace(caller, must_supply_version=self._version_required)
 
-    async def _act(self, operation: Operation, caller: Caller, arguments: tuple[Any, ...]) -> Any:
+    async def _act(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> bytes:
         """Run the operation as one unit of work; a write's result comes when it is on disk."""
+        request_id = security.request_id_of(request.headers) if operation.writes else None
+        digest = protocol.digest(request.body, soap) if request_id is not None else ""
+        arguments = protocol.read(operation, request.body, self._limits)
 
-        def unit(tx: Transaction) -> Any:
+        def act(tx: Transaction) -> Any:
             return operation.function(Call(tx, caller), *arguments)
 
+        if request_id is not None:
+            return await asyncio.wrap_future(
+                self._database.write(
+                    lambda tx: repeats.answer_once(
+                        tx, caller, request_id, digest, lambda: protocol.write(operation, act(tx), soap)
+                    )
+                )
+            )
         run = self._database.write if operation.writes else self._database.read
-        return await asyncio.wrap_future(run(unit))
+        return protocol.write(operation, await asyncio.wrap_future(run(act)), soap)
 
 
 def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:
@@ -157,15 +185,21 @@ def _operation(service: str, body: etree._Element, soap_action: str) -> Operatio
     return operation
 
 
-def _charset(headers: dict[bytes, bytes]) -> str | None:
-    """Check that the body is a SOAP 1.1 message as it stands, and give its charset where HTTP names one."""
+def _message_kind(headers: dict[bytes, bytes]) -> _MessageKind:
+    """Say by its media type which SOAP a message is, and in which charset where HTTP names one."""
     content_type = Message()
-    content_type["content-type"] = headers.get(b"content-type", b"").decode("latin-1")
-    if content_type.get_content_type() != "text/xml" or b"content-type" not in headers:
-        raise _Refused(415, "A SOAP 1.1 message is of type text/xml")
+    content_type["content-type"] = _text(headers, b"content-type")
+    soap = BY_MEDIA_TYPE.get(content_type.get_content_type())
+    if soap is None or b"content-type" not in headers:
+        raise _Refused(415, f"A SOAP message is of type {' or '.join(BY_MEDIA_TYPE)}")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise _Refused(415, "A message must not be compressed")
     charset = content_type.get_content_charset()
     if charset not in _CHARSETS:
         raise _Refused(415, "A message is written in UTF-8, UTF-16, ISO-8859-1 or US-ASCII")
-    return charset
+    action = content_type.get_param("action", "") if soap is SOAP12 else ""
+    return _MessageKind(soap, charset, action if isinstance(action, str) else "")
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")

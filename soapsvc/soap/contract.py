@@ -12,7 +12,7 @@ from lxml import etree
 from soapsvc.domain.errors import InvalidRequest
 
 BASE_PATH = "/amxbpm/"
-_PUBLISHED_ADDRESS = re.compile(r'(<soap:address location=")[^"]*' + re.escape(BASE_PATH))
+_PUBLISHED_ADDRESS = re.compile(r'(<soap(?:12)?:address location=")[^"]*' + re.escape(BASE_PATH))
 _NAMES_IN_ERROR = re.compile(r"Element '(?:\{[^}]*\})?([^'{}]{1,100})'(?:, attribute '(?:\{[^}]*\})?([^'{}]{1,100})')?")
 
 _local = threading.local()
@@ -75,6 +75,7 @@ _REASONS = {
     "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "it must hold elements, not text",
     "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": "the value is not of the type that the schema asks for",
     "SCHEMAV_CVC_ENUMERATION_VALID": "the value is none of those that the schema lists",
+    "SCHEMAV_CVC_MINLENGTH_VALID": "the value is too short",
     "SCHEMAV_CVC_MAXLENGTH_VALID": "the value is too long",
     "SCHEMAV_CVC_MININCLUSIVE_VALID": "the value is too small",
     "SCHEMAV_CVC_MAXINCLUSIVE_VALID": "the value is too large",

@@ -5,11 +5,16 @@ from datetime import datetime
 from typing import Any
 
 from soapsvc.domain.attributes import ATTRIBUTES
-from soapsvc.domain.data import COMPLEX_TYPES, DataModel, Direction, Field, FieldType
+from soapsvc.domain.data import COMPLEX_TYPES, DataModel, Direction, Field, FieldType, NamedValues
+from soapsvc.domain.organisation import Entity
 from soapsvc.domain.schedule import Duration, Period, Schedule, planned
 from soapsvc.domain.work_item import DEFAULT_PRIORITY, Distribution, ItemContext, NewWorkItem, WorkItem
+from soapsvc.domain.work_type import NO_WORK_TYPE, WorkType
 from soapsvc.soap import types
-from soapsvc.usecases.items import Allocation, Close, ItemReference
+from soapsvc.storage.history import HistoryEntry
+from soapsvc.usecases.access import ItemReference
+from soapsvc.usecases.allocation import Allocation, Reallocation
+from soapsvc.usecases.items import Close, Pend, PriorityChange
 from soapsvc.usecases.lists import Preview
 
 # From the wire
@@ -33,8 +38,40 @@ def close_request(group: Any) -> Close:
 
 
 def allocation(group: Any) -> Allocation:
-    """Read one item of an allocateAndOpenWorkItem request."""
-    return Allocation(item=item_reference(group.workItemID), resource=(group.resource or "").strip())
+    """Read one item of a request that gives items to resources."""
+    resource = None if group.resource is None else group.resource.strip()
+    return Allocation(item=item_reference(group.workItemID), resource=resource)
+
+
+def reallocation(group: Any) -> Reallocation:
+    """Read one item of a reallocateWorkItem request."""
+    return Reallocation(
+        item=item_reference(group.workItemID),
+        resource=(group.resource or "").strip(),
+        revert_data=group.revertData,
+    )
+
+
+def data_reallocation(group: Any) -> Reallocation:
+    """Read one item of a reallocateWorkItemData request."""
+    return Reallocation(
+        item=item_reference(group.workItemID),
+        resource=(group.resource or "").strip(),
+        payload=fields(group.workItemPayload),
+    )
+
+
+def pend_request(group: Any) -> Pend:
+    """Read one item of a pendWorkItem request."""
+    return Pend(item=item_reference(group.workItemID), hidden=period(group.hiddenPeriod))
+
+
+def priority_change(entry: Any) -> PriorityChange:
+    """Read one item of a setWorkItemPriority request."""
+    priority = entry.workItemPriority
+    return PriorityChange(
+        item=item_reference(entry.workItemID), absolute=priority.absPriority, offset=priority.offsetPriority or 0
+    )
 
 
 def fields(body: Any) -> tuple[Field, ...]:
@@ -43,6 +80,20 @@ def fields(body: Any) -> tuple[Field, ...]:
         return ()
     return tuple(
         _field(direction, field) for direction in Direction for field in getattr(body.dataModel, direction) or ()
+    )
+
+
+def item_body(body: Any) -> tuple[Field | NamedValues, ...]:
+    """Read the data of an ItemBody in either form, if there is one."""
+    if body is None or not body.parameter:
+        return fields(body)
+    return tuple(
+        NamedValues(
+            name=parameter.Name,
+            values=tuple(value or "" for value in (parameter.Value or parameter.ComplexValue or ())),
+            complex_values=bool(parameter.ComplexValue),
+        )
+        for parameter in body.parameter
     )
 
 
@@ -103,21 +154,43 @@ def new_work_item(item: Any, itemSchedule: Any, itemContext: Any, now: datetime)
         group_id=item.groupID,
         work_type_id=item.workTypeID,
         attributes={name: value for name in ATTRIBUTES if (value := getattr(item.attributes, name, None)) is not None},
-        context=ItemContext(
-            activity_id=itemContext.activityID or "",
-            activity_name=itemContext.activityName or "",
-            app_instance=itemContext.appInstance or "",
-            app_name=itemContext.appName or "",
-            app_id=itemContext.appID or "",
-            app_instance_description=itemContext.appInstanceDescription,
-        ),
+        context=_context(itemContext),
+        schedule=schedule(itemSchedule, now),
+        is_enabled=item.enabled is not False,
+    )
+
+
+def new_modelled_item(
+    model_id: str,
+    group_id: int | None,
+    itemSchedule: Any,  # noqa: N803
+    itemContext: Any,  # noqa: N803
+    now: datetime,
+) -> NewWorkItem:
+    """Read what scheduleWorkItemWithWorkModel says of a new item; the model gives the rest."""
+    return NewWorkItem(
+        name=model_id,
+        group_id=group_id,
+        work_type_id=model_id,
+        context=_context(itemContext),
         schedule=schedule(itemSchedule, now),
     )
 
 
-def offer_set(item: Any) -> list[str]:
-    """Read the GUIDs of a new item's offer set."""
-    return [entity.guid.strip() for entity in item.entityQuery.entityID]
+def _context(context: Any) -> ItemContext:
+    return ItemContext(
+        activity_id=context.activityID or "",
+        activity_name=context.activityName or "",
+        app_instance=context.appInstance or "",
+        app_name=context.appName or "",
+        app_id=context.appID or "",
+        app_instance_description=context.appInstanceDescription,
+    )
+
+
+def offer_set(entities: Any) -> list[str]:
+    """Read the GUIDs of an offer set, if there is one."""
+    return [entity.guid.strip() for entity in entities.entityID] if entities is not None else []
 
 
 # To the wire
@@ -191,22 +264,67 @@ def _field_type(field: Field) -> Any:
     return types.FieldType(name=field.name, type=str(field.type), optional=field.optional, array=field.array, **spec)
 
 
-def opened_work_item(item: WorkItem, now: datetime) -> Any:
-    """Write an item whole, with the data that its opener works on."""
+def work_item(item: WorkItem, work_type: WorkType, now: datetime, *, with_body: bool) -> Any:
+    """Write an item whole; with its body for who opened it."""
     return types.WorkItem(
         id=managed_object_id(item),
         header=work_item_header(item, now),
         attributes=types.WorkItemAttributes(**item.attributes) if item.attributes else None,
-        body=work_item_body(item),
+        body=work_item_body(item) if with_body else None,
+        workType=_work_type_spec(work_type),
         state=str(item.state),
         visible=item.visible,
     )
 
 
-def work_item_preview(preview: Preview) -> Any:
+def _work_type_spec(work_type: WorkType) -> Any:
+    if work_type is NO_WORK_TYPE:
+        return None
+    return types.WorkTypeSpec(
+        workTypeID=work_type.id, workTypeDescription=work_type.description, version=work_type.version
+    )
+
+
+def work_item_preview(preview: Preview, *, with_work_type: bool) -> Any:
     """Write an item's version and some of its fields."""
     return types.WorkItemPreview(
-        id=preview.item.id, version=preview.item.version, FieldPreview=field_types(preview.fields) or None
+        id=preview.item.id,
+        version=preview.item.version,
+        FieldPreview=field_types(preview.fields) or None,
+        workType=_work_type_spec(preview.work_type) if with_work_type else None,
+    )
+
+
+def entity_id(entity: Entity) -> Any:
+    """Write an entity's identity."""
+    return types.XmlModelEntityId(**{"model-version": -1, "entity-type": str(entity.type), "guid": entity.guid})
+
+
+def entity_detail(person: Entity) -> Any:
+    """Write what is known of a person."""
+    return types.EntityDetail(
+        **{
+            "model-version": -1,
+            "entity-type": str(person.type),
+            "guid": person.guid,
+            "name": person.name,
+            "resource-type": "HUMAN",
+        }
+    )
+
+
+def history_entry(entry: HistoryEntry, *, with_data: bool) -> Any:
+    """Write how an item came to a version; the data are those that it had then."""
+    return types.HistoryEntry(
+        version=entry.version,
+        operation=str(entry.action),
+        at=entry.at,
+        by=entry.actor_guid,
+        byName=entry.actor,
+        stateBefore=str(entry.state_before) if entry.state_before else None,
+        stateAfter=str(entry.state_after),
+        changed=list(entry.changed) or None,
+        dataModel=data_model(entry.fields) if with_data else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a request to its header blocks and its one body element, with the manners of SOAP 1.1.
+"""From the bytes of a request to its header blocks and its one body element, with the manners of SOAP.
 
 Whatever a hostile message holds is bounded before any Python code walks the tree.
 """
@@ -11,18 +11,15 @@ from lxml import etree
 
 from soapsvc.domain.errors import InvalidRequest
 from soapsvc.soap import namespaces
-from soapsvc.soap.faults import MustUnderstand, VersionMismatch
+from soapsvc.soap.faults import DataEncodingUnknown, MustUnderstand, VersionMismatch
 from soapsvc.soap.namespaces import qualified
+from soapsvc.soap.versions import SOAP11, SOAP12, SoapVersion
 
-_ENVELOPE = qualified(namespaces.SOAP_ENVELOPE, "Envelope")
-_HEADER = qualified(namespaces.SOAP_ENVELOPE, "Header")
-_BODY = qualified(namespaces.SOAP_ENVELOPE, "Body")
-_FAULT = qualified(namespaces.SOAP_ENVELOPE, "Fault")
-_MUST_UNDERSTAND = qualified(namespaces.SOAP_ENVELOPE, "mustUnderstand")
-_ACTOR = qualified(namespaces.SOAP_ENVELOPE, "actor")
-_ACTORS_MEANING_US = {None, "", "http://schemas.xmlsoap.org/soap/actor/next"}
 _ENCODINGS = {"utf-8", "utf-16", "utf-16le", "utf-16be", "utf-16-le", "utf-16-be", "iso-8859-1", "us-ascii", "ascii"}
-_UNDERSTOOD = {qualified(namespaces.WS_SECURITY, "Security")}
+_BOOLEANS = {"0": False, "false": False, "1": True, "true": True}
+_ENCODING_STYLE = SOAP12.name("encodingStyle")
+_NO_ENCODING = f"{SOAP12.namespace}/encoding/none"
+_UNDERSTOOD = {qualified(namespaces.WS_SECURITY, "Security"), qualified(namespaces.SERVICE, "RequestID")}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,49 +46,64 @@ class Envelope:
 _local = threading.local()
 
 
-def parse(message: bytes, charset: str | None, limits: MessageLimits) -> Envelope:
-    """Read a SOAP 1.1 request.
+def parse(message: bytes, charset: str | None, limits: MessageLimits, soap: SoapVersion = SOAP11) -> Envelope:
+    """Read a SOAP request of one version.
 
     Raises InvalidRequest for what is no such message or beyond the limits, VersionMismatch for another SOAP,
-    MustUnderstand for a header block that demands what we cannot do.
+    MustUnderstand for a header block that demands what we cannot do, DataEncodingUnknown for a body in an encoding.
     """
-    root = _parse_xml(message, charset)
+    root = _parse_xml(message, charset, soap)
     _check_limits(root, message, limits)
-    if root.tag != _ENVELOPE:
+    if root.tag != soap.name("Envelope"):
         if etree.QName(root).localname == "Envelope":
             raise VersionMismatch
         raise InvalidRequest("The message is not a SOAP envelope")
-    headers, body = _divide(root)
-    _check_understood(headers)
+    headers, body = _divide(root, soap)
+    if soap is SOAP12:
+        _check_frame(root)
+        _check_encoding(body)
+    _check_understood(headers, soap)
     return Envelope(headers, body)
 
 
-def _parse_xml(message: bytes, charset: str | None) -> etree._Element:
+def _parse_xml(message: bytes, charset: str | None, soap: SoapVersion) -> etree._Element:
     try:
-        root = etree.fromstring(message, _parser(charset))
+        root = etree.fromstring(message, _parser(charset, soap))
     except (etree.XMLSyntaxError, ValueError):  # ValueError: some broken encodings
         raise InvalidRequest("The message is not well-formed XML") from None
     if root.getroottree().docinfo.doctype or root.getroottree().docinfo.internalDTD is not None:
         raise InvalidRequest("A SOAP message must not hold a document type declaration")
     if (root.getroottree().docinfo.encoding or "utf-8").lower() not in _ENCODINGS:
         raise InvalidRequest("A message is written in UTF-8, UTF-16, ISO-8859-1 or US-ASCII")
+    if soap is SOAP12 and _has_instruction(root):
+        raise InvalidRequest("A SOAP 1.2 message must not hold a processing instruction")
     return root
 
 
-def _parser(charset: str | None) -> etree.XMLParser:
-    """Give this thread's parser: it fetches nothing, expands nothing, and drops comments and instructions."""
-    parsers: dict[str | None, etree.XMLParser] = _local.__dict__.setdefault("parsers", {})
-    if charset not in parsers:
-        parsers[charset] = etree.XMLParser(
+def _has_instruction(root: etree._Element) -> bool:
+    """Say whether there is a processing instruction in a message, or beside its envelope (SOAP 1.2, section 5)."""
+    beside = (root.itersiblings(etree.PI, preceding=preceding) for preceding in (False, True))
+    return any(next(found, None) is not None for found in (root.iter(etree.PI), *beside))
+
+
+def _parser(charset: str | None, soap: SoapVersion) -> etree.XMLParser:
+    """Give this thread's parser: it fetches nothing, expands nothing, and drops comments.
+
+    Instructions it drops in SOAP 1.1; in 1.2 they are kept, to be refused.
+    """
+    parsers: dict[tuple[str | None, str], etree.XMLParser] = _local.__dict__.setdefault("parsers", {})
+    key = charset, soap.number
+    if key not in parsers:
+        parsers[key] = etree.XMLParser(
             encoding=charset,
             resolve_entities=False,
             no_network=True,
             load_dtd=False,
             huge_tree=False,
             remove_comments=True,
-            remove_pis=True,
+            remove_pis=soap is not SOAP12,
         )
-    return parsers[charset]
+    return parsers[key]
 
 
 def _check_limits(root: etree._Element, message: bytes, limits: MessageLimits) -> None:
@@ -127,22 +139,46 @@ def _check_depth(root: etree._Element, most: int) -> None:
             raise InvalidRequest(f"The message is nested more than {most} levels deep")
 
 
-def _divide(root: etree._Element) -> tuple[list[etree._Element], etree._Element]:
+def _divide(root: etree._Element, soap: SoapVersion) -> tuple[list[etree._Element], etree._Element]:
     parts = list(root)
-    blocks = list(parts.pop(0)) if parts and parts[0].tag == _HEADER else []
-    headers = [block for block in blocks if block.get(_ACTOR) in _ACTORS_MEANING_US]
-    if [part.tag for part in parts] != [_BODY]:
+    blocks = list(parts.pop(0)) if parts and parts[0].tag == soap.name("Header") else []
+    headers = [block for block in blocks if _is_for_us(block, soap)]
+    if [part.tag for part in parts] != [soap.name("Body")]:
         raise InvalidRequest("A SOAP envelope holds a Header, or none, then one Body and nothing else")
     content = list(parts[0])
     if len(content) != 1:
         raise InvalidRequest("The Body must hold exactly one element")
-    if content[0].tag == _FAULT:
+    if content[0].tag == soap.name("Fault"):
         raise InvalidRequest("A fault is no request")
     return headers, content[0]
 
 
-def _check_understood(headers: Sequence[etree._Element]) -> None:
+def _check_frame(root: etree._Element) -> None:
+    """Refuse attributes that Envelope, Header and Body must not have (SOAP 1.2, sections 5.1 to 5.3)."""
+    for part in (root, *root):
+        for name in part.attrib:
+            if not str(name).startswith("{") or name == _ENCODING_STYLE:
+                raise InvalidRequest(f"The {etree.QName(part).localname} of a SOAP 1.2 message has a wrong attribute")
+
+
+def _check_encoding(body: etree._Element) -> None:
+    if body.attrib.pop(_ENCODING_STYLE, _NO_ENCODING).strip() != _NO_ENCODING:
+        raise DataEncodingUnknown
+
+
+def _check_understood(headers: Sequence[etree._Element], soap: SoapVersion) -> None:
     for block in headers:
-        demanded = block.get(_MUST_UNDERSTAND, "0").strip() in {"1", "true"}
-        if demanded and block.tag not in _UNDERSTOOD:
-            raise MustUnderstand(etree.QName(block).text)
+        if is_demanded(block, soap) and block.tag not in _UNDERSTOOD:
+            raise MustUnderstand(str(block.tag))
+
+
+def _is_for_us(block: etree._Element, soap: SoapVersion) -> bool:
+    return block.get(soap.name(soap.role_attribute), "").strip() in soap.roles_meaning_us
+
+
+def is_demanded(block: etree._Element, soap: SoapVersion) -> bool:
+    """Say whether a header block must be understood. Raises InvalidRequest where SOAP 1.2 wants a boolean."""
+    demanded = _BOOLEANS.get(block.get(soap.name("mustUnderstand"), "0").strip())
+    if demanded is None and soap is SOAP12:
+        raise InvalidRequest("The mustUnderstand of a header block must be a boolean")
+    return bool(demanded)

@@ -9,8 +9,9 @@ from lxml import etree
 from spyne.model.fault import Fault
 
 from soapsvc.domain import errors
-from soapsvc.soap import namespaces
+from soapsvc.soap import fragments, namespaces
 from soapsvc.soap.namespaces import qualified
+from soapsvc.soap.versions import SOAP11, SOAP12, SoapVersion
 
 FAULT_ACTOR = "PROVIDER"
 
@@ -28,6 +29,8 @@ WorkItemFault = _declared("WorkItemFault")
 WorkItemRescheduledFault = _declared("WorkItemRescheduledFault")
 InvalidEntityFault = _declared("InvalidEntityFault")
 OpenWorkItemLimitFault = _declared("OpenWorkItemLimitFault")
+NoMoreWorkItemsFault = _declared("NoMoreWorkItemsFault")
+InvalidWorkViewFault = _declared("InvalidWorkViewFault")
 InternalServiceFault = _declared("InternalServiceFault")
 SecurityFault = _declared("SecurityFault", namespaces.SECURITY_FAULT)
 InvalidRequestFault = _declared("InvalidRequestFault", namespaces.SERVICE)
@@ -46,6 +49,10 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.InvalidWorkItem: (CLIENT, WorkItemFault),
     errors.UnknownEntity: (CLIENT, InvalidEntityFault),
     errors.EntityNotEligible: (CLIENT, InvalidEntityFault),
+    errors.UnknownWorkType: (CLIENT, WorkItemFault),
+    errors.Rescheduled: (CLIENT, WorkItemRescheduledFault),
+    errors.NoMoreWorkItems: (CLIENT, NoMoreWorkItemsFault),
+    errors.UnknownWorkListView: (CLIENT, InvalidWorkViewFault),
     errors.NameTaken: (CLIENT, InvalidEntityFault),
     errors.OpenLimitReached: (CLIENT, OpenWorkItemLimitFault),
     errors.StorageUnavailable: (SERVER, InternalServiceFault),
@@ -54,22 +61,31 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
 
 
 class MustUnderstand(Exception):
-    """A header block demands what this service does not do (SOAP 1.1, section 4.2.3)."""
+    """A header block, named by its tag, demands what this service does not do (SOAP 1.1, section 4.2.3)."""
+
+
+class DataEncodingUnknown(Exception):
+    """The body is written in an encoding, which a literal service knows nothing of (SOAP 1.2, section 5.4.6)."""
 
 
 class VersionMismatch(Exception):
-    """The envelope is of another SOAP than 1.1 (SOAP 1.1, section 4.4.1)."""
+    """The envelope is of another SOAP than the message's media type says (SOAP 1.1, section 4.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoapFault:
-    """What a fault says: its code, its text, and the one element of its detail, if it has one."""
+    """What a fault says: its code, its text, and the one element of its detail, if it has one.
+
+    `children` stand in that element behind its error; `not_understood` names the header block of a MustUnderstand.
+    """
 
     code: str
     text: str
     element: str | None = None
     error_code: str = ""
     parameters: tuple[str, ...] = ()
+    children: tuple[etree._Element, ...] = ()
+    not_understood: str = ""
 
 
 _INTERNAL = SoapFault(
@@ -89,25 +105,74 @@ def fault_for(error: Exception) -> SoapFault:
             return replace(_INTERNAL, error_code=error.code)
         return SoapFault(code, str(error), fault.element, error.code, error.parameters)
     if isinstance(error, MustUnderstand):
-        return SoapFault("MustUnderstand", f"The header block {error} is not understood")
+        text = f"The header block {error} is not understood"
+        return SoapFault("MustUnderstand", text, not_understood=str(error))
+    if isinstance(error, DataEncodingUnknown):
+        return SoapFault("DataEncodingUnknown", "The body must be literal XML, in no encoding")
     if isinstance(error, VersionMismatch):
-        return SoapFault("VersionMismatch", "The envelope is not one of SOAP 1.1")
+        return SoapFault("VersionMismatch", "The envelope is of another SOAP than the message's media type says")
     _log.error("an operation failed", exc_info=error)
     return _INTERNAL
 
 
-def write_fault(fault: SoapFault) -> bytes:
-    """Write a whole SOAP 1.1 message: the typed element stands in the detail, as WS-I's profile demands."""
-    envelope = etree.Element(qualified(namespaces.SOAP_ENVELOPE, "Envelope"), nsmap={"soap": namespaces.SOAP_ENVELOPE})
-    body = etree.SubElement(envelope, qualified(namespaces.SOAP_ENVELOPE, "Body"))
-    element = etree.SubElement(body, qualified(namespaces.SOAP_ENVELOPE, "Fault"))
-    etree.SubElement(element, "faultcode").text = f"soap:{fault.code}"
-    etree.SubElement(element, "faultstring").text = fault.text
-    etree.SubElement(element, "faultactor").text = FAULT_ACTOR
+def write_fault(fault: SoapFault, soap: SoapVersion = SOAP11) -> bytes:
+    """Write a whole message: the typed element stands in the detail, as WS-I's profile demands."""
+    envelope = etree.Element(soap.name("Envelope"), nsmap={"soap": soap.namespace})
+    _explain(envelope, fault, soap)
+    body = etree.SubElement(envelope, soap.name("Body"))
+    element = etree.SubElement(body, soap.name("Fault"))
+    detail = (_describe_in_12 if soap is SOAP12 else _describe_in_11)(element, fault)
     if fault.element is not None:
-        detail = etree.SubElement(element, "detail")
         typed = etree.SubElement(detail, fault.element, nsmap={"ex": etree.QName(fault.element).namespace or ""})
         error = etree.SubElement(typed, "error", {"code": fault.error_code, "message": fault.text})
         for parameter in fault.parameters:
             etree.SubElement(error, "parameter").text = parameter
-    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+        typed.extend(fault.children)
+    else:
+        element.remove(detail)
+    return fragments.to_bytes(envelope)
+
+
+def _describe_in_11(element: etree._Element, fault: SoapFault) -> etree._Element:
+    """Write code, text and actor (SOAP 1.1, section 4.4); give the element for the detail."""
+    etree.SubElement(element, "faultcode").text = f"soap:{fault.code}"
+    etree.SubElement(element, "faultstring").text = fault.text
+    etree.SubElement(element, "faultactor").text = FAULT_ACTOR
+    return etree.SubElement(element, "detail")
+
+
+def _describe_in_12(element: etree._Element, fault: SoapFault) -> etree._Element:
+    """Write code and reason (SOAP 1.2, section 5.4), which has no actor; give the element for the detail."""
+    code = etree.SubElement(element, SOAP12.name("Code"))
+    etree.SubElement(code, SOAP12.name("Value")).text = f"soap:{SOAP12.fault_codes[fault.code]}"
+    if fault.element is not None:
+        name = etree.QName(fault.element)
+        subcode = etree.SubElement(code, SOAP12.name("Subcode"))
+        value = etree.SubElement(subcode, SOAP12.name("Value"), nsmap={"ex": name.namespace or ""})
+        value.text = f"ex:{name.localname}"
+    reason = etree.SubElement(element, SOAP12.name("Reason"))
+    text = etree.SubElement(reason, SOAP12.name("Text"))
+    text.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
+    text.text = fault.text
+    return etree.SubElement(element, SOAP12.name("Detail"))
+
+
+def _explain(envelope: etree._Element, fault: SoapFault, soap: SoapVersion) -> None:
+    """Say in a header what SOAP 1.2 wants said there: which block, or which envelopes (sections 5.4.7 and 5.4.8).
+
+    Which envelopes there are is told in SOAP 1.1 too (appendix A): who sent one of 1.2 there will understand it.
+    """
+    if fault.code == "MustUnderstand" and soap is SOAP12:
+        header = etree.SubElement(envelope, soap.name("Header"))
+        name = etree.QName(fault.not_understood)
+        bindings = {"not": name.namespace} if name.namespace else {}
+        block = etree.SubElement(header, soap.name("NotUnderstood"), nsmap=bindings)
+        block.set("qname", f"not:{name.localname}" if name.namespace else name.localname)
+    elif fault.code == "VersionMismatch":
+        header = etree.SubElement(envelope, soap.name("Header"))
+        upgrade = etree.SubElement(header, SOAP12.name("Upgrade"))
+        for version in (SOAP12, SOAP11):
+            supported = etree.SubElement(
+                upgrade, SOAP12.name("SupportedEnvelope"), nsmap={"supported": version.namespace}
+            )
+            supported.set("qname", "supported:Envelope")

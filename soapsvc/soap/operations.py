@@ -28,10 +28,15 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """An operation of the contract. `writes` says whether it needs the writer; `function` gets a Call and arguments."""
+    """An operation of the contract.
+
+    `writes` says whether it needs the writer; `function` gets a Call and the members of the request. `element` is the
+    name of the request's root.
+    """
 
     name: str
     service: str
+    namespace: str
     element: str
     writes: bool
     function: Callable[..., Any]
@@ -44,23 +49,41 @@ class Operation:
         return dict(self.request._type_info)
 
     @property
-    def result(self) -> str:
-        """The one member of the response."""
-        (name,) = self.response._type_info
-        return str(name)
+    def results(self) -> list[str]:
+        """The names of the members of the response: for one, the function gives its value, for more a tuple."""
+        return list(self.response._type_info)
 
 
-def operation(*parameters: Any, result: tuple[str, Any], faults: tuple[Any, ...], writes: bool = True) -> Any:
-    """Declare the operation that a method of a service is: parameters in order, result's name and type, faults."""
-    name, type_ = result
-    return rpc(*parameters, _returns=type_, _out_variable_name=name, _throws=faults, _udd={"writes": writes})
+def operation(
+    *parameters: Any,
+    result: tuple[str, Any] | tuple[tuple[str, Any], ...],
+    faults: tuple[Any, ...],
+    writes: bool = True,
+    element: str | None = None,
+    names: dict[str, str] | None = None,
+) -> Any:
+    """Declare the operation that a method of a service is.
+
+    `parameters` are the types of the request's members in order, `result` the name and type of the response's member,
+    or several of them. `element` is the request's root where it is not named like the operation, `names` the members'
+    names where Python cannot have them.
+    """
+    results = (result,) if isinstance(result[0], str) else result
+    return rpc(
+        *parameters,
+        _returns=[type_ for _, type_ in results],
+        _out_variable_names=[name for name, _ in results],
+        _in_variable_names=names or {},
+        _throws=faults,
+        _udd={"writes": writes, "element": element},
+    )
 
 
 def declared_by(services: tuple[type[Service], ...]) -> dict[str, Operation]:
     """Give the operations of these services, by the name of their request element."""
     # Spyne derives message types and checks the declarations when it builds an application.
     Application(list(services), tns=namespaces.API, in_protocol=Soap11(), out_protocol=Soap11())
-    return {one.element: one for service in services for one in _operations_of(service)}
+    return {qualified(one.namespace, one.element): one for service in services for one in _operations_of(service)}
 
 
 def _operations_of(service: type[Service]) -> Iterator[Operation]:
@@ -68,7 +91,8 @@ def _operations_of(service: type[Service]) -> Iterator[Operation]:
         yield Operation(
             name=descriptor.name,
             service=service.__name__,
-            element=qualified(namespaces.API, descriptor.name),
+            namespace=getattr(service, "namespace", namespaces.API),
+            element=descriptor.udd["element"] or descriptor.name,
             writes=descriptor.udd["writes"],
             function=descriptor.function,
             request=descriptor.in_message,

@@ -3,9 +3,9 @@
 It is the reference for what an operation's messages mean.
 """
 
-import base64
-import re
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal as DecimalNumber
 from typing import Any
 
@@ -14,16 +14,19 @@ from spyne.model.primitive import Boolean, DateTime, Decimal, Integer32, Integer
 from spyne.protocol.soap import Soap11
 
 from soapsvc.domain import values
-from soapsvc.domain.errors import InvalidRequest
-from soapsvc.soap import contract, namespaces
+from soapsvc.domain.errors import InvalidRequest, Rescheduled
+from soapsvc.soap import contract, conversions, faults, fragments, namespaces, types
 from soapsvc.soap.envelope import MessageLimits
+from soapsvc.soap.faults import SoapFault
 from soapsvc.soap.namespaces import qualified
 from soapsvc.soap.operations import GROUP, Operation
 from soapsvc.soap.types import XmlFragment
+from soapsvc.soap.versions import SOAP11, SoapVersion
 
+_ITEM_TAGS = {"workItemID", "workItemIDandPriority"}
+_FREE_XML = (".//dataModel/*/complexSpec/value", "./itemBody/parameter/ComplexValue")
+_PARENTS_OF_FREE_XML = {"complexSpec", "parameter"}
 _MOMENTS = {"startDate", "targetDate", "visibleDate"}
-_FRAGMENT = re.compile(rb"<\?fragment ([^?]*)\?>")
-_API_PREFIX = qualified(namespaces.API, "")
 
 
 def read(operation: Operation, element: etree._Element, limits: MessageLimits) -> tuple[Any, ...]:
@@ -33,9 +36,9 @@ def read(operation: Operation, element: etree._Element, limits: MessageLimits) -
     which is then held against it; free XML becomes text before anything is moved; interleaved members are put into
     groups, which the schema does not know but Spyne does.
     """
-    _accept_lenient_forms(element)
+    _accept_lenient_forms(element, qualified(operation.namespace, ""))
     contract.validate(element)
-    if sum(child.tag == "workItemID" for child in element) > limits.items:
+    if sum(child.tag in _ITEM_TAGS for child in element) > limits.items:
         raise InvalidRequest(f"The request names more than {limits.items} work items")
     _keep_fragments(element, limits.bytes)
     if list(operation.parameters) == [GROUP]:
@@ -44,30 +47,70 @@ def read(operation: Operation, element: etree._Element, limits: MessageLimits) -
     return tuple(getattr(request, name) for name in operation.parameters)
 
 
-def write(operation: Operation, result: Any) -> bytes:
+def digest(element: etree._Element, soap: SoapVersion) -> str:
+    """Give what stands for a request as canonical XML, and for the SOAP of its answer."""
+    said = etree.tostring(element, method="c14n", exclusive=True)
+    return hashlib.sha256(soap.number.encode() + b" " + said).hexdigest()
+
+
+def write(operation: Operation, result: Any, soap: SoapVersion = SOAP11) -> bytes:
     """Write the whole message that answers an operation."""
-    envelope = etree.Element(qualified(namespaces.SOAP_ENVELOPE, "Envelope"), nsmap={"soap": namespaces.SOAP_ENVELOPE})
-    body = etree.SubElement(envelope, qualified(namespaces.SOAP_ENVELOPE, "Body"))
-    draft = etree.Element("draft")
-    response = operation.response(**{operation.result: result})
-    _PROTOCOL.to_parent(None, operation.response, response, draft, namespaces.API)
-    _append_in_published_form(body, draft[0])
-    message = etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
-    return _FRAGMENT.sub(lambda match: base64.b64decode(match[1]), message)
+    envelope = etree.Element(soap.name("Envelope"), nsmap={"soap": soap.namespace})
+    body = etree.SubElement(envelope, soap.name("Body"))
+    values = (result,) if len(operation.results) == 1 else result
+    response = operation.response(**dict(zip(operation.results, values, strict=True)))
+    draft = _drafted(operation.response, response)
+    # As published: a default namespace on the root, taken back on each child by xmlns="".
+    root = etree.SubElement(
+        body,
+        qualified(operation.namespace, f"{operation.element}Response"),
+        dict(draft.attrib),
+        nsmap={None: operation.namespace},
+    )
+    for child in draft:
+        copy = etree.SubElement(root, child.tag, dict(child.attrib), nsmap={None: ""})
+        copy.text = child.text
+        copy.extend(child)
+    return fragments.to_bytes(envelope)
 
 
-def _accept_lenient_forms(element: etree._Element, *, within_value: bool = False) -> None:
+def fault_for(error: Exception) -> SoapFault:
+    """Give the fault that an error becomes, with the item's data where its contract has them."""
+    fault = faults.fault_for(error)
+    if isinstance(error, Rescheduled):
+        identity = types.ManagedObjectID(id=error.item_id, version=error.version)
+        children = (
+            _drafted(types.ManagedObjectID, identity, "managedObjectId"),
+            _drafted(types.DataModel, conversions.data_model(error.fields), "dataModel"),
+        )
+        return replace(fault, children=children)
+    return fault
+
+
+def _drafted(type_: Any, value: Any, name: str | None = None) -> etree._Element:
+    """Let Spyne write a value, as an element without a namespace if it is to have another name than its type."""
+    parent = etree.Element("draft")
+    if name is None:
+        _PROTOCOL.to_parent(None, type_, value, parent, namespaces.API)
+    else:
+        _PROTOCOL.to_parent(None, types.one(type_), value, parent, "", name)
+    return parent[0]
+
+
+def _accept_lenient_forms(element: etree._Element, prefix: str, *, within_value: bool = False) -> None:
     """Take what some clients send for what it should be; free XML, below a complex field's value, stays as it is.
 
-    Children may stand in the root's namespace, where they belong in none. Moments may have blanks around them: the
-    schema allows them, libxml2 does not.
+    Children may stand in the root's namespace, where they belong in none. An empty version is none. Moments may have
+    blanks around them: the schema allows them, libxml2 does not.
     """
     for child in element:
-        child.tag = str(child.tag).removeprefix(_API_PREFIX)
+        child.tag = str(child.tag).removeprefix(prefix)
         if child.tag in _MOMENTS and child.text:
             child.text = child.text.strip()
+        if child.tag == "workItemID" and child.get("version") == "":
+            del child.attrib["version"]
         if not within_value:
-            _accept_lenient_forms(child, within_value=child.tag == "complexSpec")
+            _accept_lenient_forms(child, prefix, within_value=child.tag in _PARENTS_OF_FREE_XML)
 
 
 def _keep_fragments(element: etree._Element, room: int) -> None:
@@ -75,13 +118,15 @@ def _keep_fragments(element: etree._Element, room: int) -> None:
 
     Each text declares the namespaces that it stands in, so that together they may be longer than the message was.
     """
-    for value in element.findall(".//dataModel/*/complexSpec/value"):
-        text = etree.tostring(value, encoding="unicode", with_tail=False)
-        room -= len(text)
-        if room < 0:
-            raise InvalidRequest("The values of the complex fields are too long together")
-        value.clear()
-        value.text = text
+    for path in _FREE_XML:
+        for value in element.findall(path):
+            name, value.tag = value.tag, "value"
+            text = etree.tostring(value, encoding="unicode", with_tail=False)
+            room -= len(text)
+            if room < 0:
+                raise InvalidRequest("The values of the complex fields are too long together")
+            value.clear()
+            value.tag, value.text = name, text
 
 
 def _gather_groups(element: etree._Element) -> None:
@@ -90,16 +135,6 @@ def _gather_groups(element: etree._Element) -> None:
         if child.tag == "workItemID":
             group = etree.SubElement(element, GROUP)
         group.append(child)
-
-
-def _append_in_published_form(body: etree._Element, response: etree._Element) -> None:
-    """Append the answer as published: a default namespace on its root, taken back on each child by xmlns=""."""
-    root = etree.SubElement(body, response.tag, nsmap={None: namespaces.API})
-    for child in response:
-        # lxml writes xmlns="" only where an element declares it, and types it as if it could not.
-        copy = etree.SubElement(root, child.tag, dict(child.attrib), nsmap={None: ""})
-        copy.text = child.text
-        copy.extend(child)
 
 
 class _ContractProtocol(Soap11):
@@ -135,8 +170,7 @@ def _fragment_from_element(_: Any, __: Any, element: etree._Element) -> str:
 
 
 def _fragment_to_parent(_: Any, __: Any, fragment: str, parent: etree._Element, *___: Any, **____: Any) -> None:
-    """Leave a mark, in whose place the text is put when the message is written."""
-    parent.append(etree.ProcessingInstruction("fragment", base64.b64encode(fragment.encode()).decode()))
+    parent.append(fragments.mark(fragment))
 
 
 _PROTOCOL = _ContractProtocol()

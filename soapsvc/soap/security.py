@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from soapsvc.domain.errors import NotAuthenticated
+from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
 from soapsvc.soap import namespaces
+from soapsvc.soap.envelope import is_demanded
 from soapsvc.soap.faults import MustUnderstand
 from soapsvc.soap.namespaces import qualified
+from soapsvc.soap.versions import SoapVersion
 
 _SECURITY = qualified(namespaces.WS_SECURITY, "Security")
 _TOKEN = qualified(namespaces.WS_SECURITY, "UsernameToken")
 _USERNAME = qualified(namespaces.WS_SECURITY, "Username")
 _PASSWORD = qualified(namespaces.WS_SECURITY, "Password")
 _TIMESTAMP = qualified(namespaces.WS_SECURITY_UTILITY, "Timestamp")
-_MUST_UNDERSTAND = qualified(namespaces.SOAP_ENVELOPE, "mustUnderstand")
+_REQUEST_ID = qualified(namespaces.SERVICE, "RequestID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,12 @@ class Credentials:
     password: str = field(repr=False)
 
 
-def credentials_of(headers: Sequence[etree._Element], authorization: str | None) -> Credentials | None:
+def credentials_of(headers: Sequence[etree._Element], soap: SoapVersion, authorization: str) -> Credentials | None:
     """Give the credentials of a request, a UsernameToken before HTTP Basic; None if it has neither.
 
     Raises NotAuthenticated for a token or a header that cannot be read, MustUnderstand for a demand we cannot meet.
     """
-    tokens = [token for block in headers if block.tag == _SECURITY for token in _tokens(block)]
+    tokens = [token for block in headers if block.tag == _SECURITY for token in _tokens(block, soap)]
     if len(tokens) > 1:
         raise NotAuthenticated("More than one UsernameToken was sent")
     if tokens:
@@ -45,10 +47,20 @@ def has_token(headers: Sequence[etree._Element]) -> bool:
     return any(block.tag == _SECURITY and block.find(_TOKEN) is not None for block in headers)
 
 
-def _tokens(security: etree._Element) -> list[etree._Element]:
+def request_id_of(headers: Sequence[etree._Element]) -> str | None:
+    """Give the id that a caller gave his request, to be able to repeat it. Raises InvalidRequest for what is none."""
+    blocks = [block for block in headers if block.tag == _REQUEST_ID]
+    if len(blocks) > 1:
+        raise InvalidRequest("A request has one RequestID")
+    if any(len(block) for block in blocks):
+        raise InvalidRequest("A RequestID holds text only")
+    return (blocks[0].text or "").strip() if blocks else None
+
+
+def _tokens(security: etree._Element, soap: SoapVersion) -> list[etree._Element]:
     others = [part for part in security if part.tag not in {_TOKEN, _TIMESTAMP}]
-    if others and security.get(_MUST_UNDERSTAND, "0").strip() in {"1", "true"}:
-        raise MustUnderstand(etree.QName(others[0]).text)
+    if others and is_demanded(security, soap):
+        raise MustUnderstand(str(others[0].tag))
     return [part for part in security if part.tag == _TOKEN]
 
 

@@ -61,6 +61,7 @@ WorkItemState = enumeration("WorkItemState", State)
 DistributionStrategy = enumeration("DistributionStrategy", Distribution)
 ItemScheduleStatus = enumeration("ScheduleStatus", ScheduleStatus)
 FieldTypeName = enumeration("FieldTypeName", DomainFieldType)
+ResourceType = Unicode(values=["HUMAN", "DURABLE", "CONSUMABLE"], type_name="ResourceType")
 OrganisationalEntityType = enumeration("OrganisationalEntityType", EntityType)
 
 
@@ -253,6 +254,22 @@ class XmlModelEntityId(ComplexModel):
     )
 
 
+class ItemParameter(_Api):
+    """Values of a field by its name: text or XML."""
+
+    Value = many(Unicode)
+    ComplexValue = many(XmlFragment)
+    Name = required_attribute(Unicode)
+    Array = attribute(Boolean)
+
+
+class ItemBody(_Api):
+    """Data as a scheduler sends them: one of the two."""
+
+    dataModel = optional(DataModel)
+    parameter = many(ItemParameter)
+
+
 class EntityQuery(_Api):
     """An offer set."""
 
@@ -270,6 +287,7 @@ class ScheduledItem(_Api):
     priority = attribute(Integer32)
     distributionStrategy = attribute(DistributionStrategy)
     groupID = attribute(Integer64)
+    enabled = attribute(Boolean)
 
 
 class CloseGroup(_Api):
@@ -285,3 +303,78 @@ class AllocationGroup(_Api):
 
     workItemID = one(ManagedObjectID)
     resource = one(Unicode)
+
+
+class PendGroup(_Api):
+    """One item of a pendWorkItem request."""
+
+    workItemID = one(ManagedObjectID)
+    hiddenPeriod = one(HiddenPeriod)
+
+
+class OptionalAllocationGroup(_Api):
+    """One item of an allocateWorkItem request; without a resource it goes to the caller."""
+
+    workItemID = one(ManagedObjectID)
+    resource = optional(Unicode)
+
+
+class ReallocationGroup(_Api):
+    """One item of a reallocateWorkItem request."""
+
+    workItemID = one(ManagedObjectID)
+    resource = one(Unicode)
+    revertData = one(Boolean)
+
+
+class DataReallocationGroup(_Api):
+    """One item of a reallocateWorkItemData request."""
+
+    workItemID = one(ManagedObjectID)
+    resource = one(Unicode)
+    workItemPayload = one(WorkItemBody)
+
+
+class WorkItemPriority(_Api):
+    """A priority, or by how much to change it."""
+
+    absPriority = optional(Integer32)
+    offsetPriority = optional(Integer32)
+
+
+class WorkItemIDandPriority(_Api):
+    """One item of a setWorkItemPriority request."""
+
+    workItemID = one(ManagedObjectID)
+    workItemPriority = one(WorkItemPriority)
+
+
+class EntityDetail(ComplexModel):
+    """What is known of an entity."""
+
+    __namespace__ = namespaces.RESOLVER
+    _type_info = (
+        ("model-version", attribute(Integer32)),
+        ("entity-type", required_attribute(OrganisationalEntityType)),
+        ("guid", required_attribute(Unicode)),
+        ("qualifier", attribute(Unicode)),
+        ("name", required_attribute(Unicode)),
+        ("alias", attribute(Unicode)),
+        ("dn", attribute(Unicode)),
+        ("resource-type", required_attribute(ResourceType)),
+    )
+
+
+class HistoryEntry(ComplexModel):
+    """How an item came to one of its versions."""
+
+    __namespace__ = namespaces.SERVICE
+    changed = many(Unicode)
+    dataModel = optional(DataModel)
+    version = required_attribute(Integer64)
+    operation = required_attribute(Unicode)
+    at = required_attribute(DateTime)
+    by = attribute(Unicode)
+    byName = attribute(Unicode)
+    stateBefore = attribute(WorkItemState)
+    stateAfter = required_attribute(WorkItemState)

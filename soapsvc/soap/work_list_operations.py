@@ -34,11 +34,11 @@ class WorkListService(Service):
         entityID: Any,
         workItemID: Any,
         requiredField: Any,
-        requireWorkType: Any,  # noqa: ARG002
+        requireWorkType: Any,
     ) -> Any:
-        """Look at items without opening them; no item has a work type yet."""
+        """Look at items without opening them."""
         names = [name or "" for name in requiredField or ()]
         previews = lists.preview_items(
             call.tx, call.caller, entityID.guid.strip(), convert.item_references(workItemID), names
         )
-        return [convert.work_item_preview(preview) for preview in previews]
+        return [convert.work_item_preview(preview, with_work_type=bool(requireWorkType)) for preview in previews]

@@ -6,23 +6,32 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
 from soapsvc.domain.errors import LostRace, StorageUnavailable
 from soapsvc.storage import sqlite
-from soapsvc.storage.transaction import Follower, Transaction
+from soapsvc.storage.transaction import Follower, RunFirst, Transaction
 
 Result = TypeVar("Result")
 Unit = Callable[[Transaction], Result]
 
+Clock = Callable[[datetime], datetime]
+"""Gives the service's time for the database's: the same, unless a test wants another."""
+
 MOST_UNITS_A_COMMIT = 128
 MOST_RUNS_A_UNIT = 5
+MOST_UNITS_FIRST = 100
 READERS = 4
 
 _log = logging.getLogger(__name__)
+
+
+def real_time(now: datetime) -> datetime:
+    """Take the database's time as it is."""
+    return now
 
 
 @dataclass(slots=True)
@@ -42,6 +51,8 @@ class _Outcome:
     task: _Task[Any]
     result: Any = None
     error: BaseException | None = None
+    earlier: tuple["_Outcome", ...] = ()
+    """Of units that this one wanted to run first; nobody waits for them."""
 
     def _followers(self) -> Sequence[Follower]:
         if self.task.tx is None:
@@ -49,6 +60,8 @@ class _Outcome:
         return self.task.tx.followers_of_commit if self.error is None else self.task.tx.followers_of_rollback
 
     def deliver(self) -> None:
+        for outcome in self.earlier:
+            outcome.deliver()
         for follower in self._followers():
             try:
                 follower()
@@ -72,11 +85,11 @@ class Database:
     StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
     """
 
-    def __init__(self, url: sa.URL, *, clock_offset: Callable[[], timedelta] = timedelta) -> None:
+    def __init__(self, url: sa.URL, *, clock: Clock = real_time) -> None:
         self.path = sqlite.file_of(url)
         self.writer = sqlite.writer_engine(self.path)
         self.reader = sqlite.reader_engine(self.path, connections=READERS)
-        self._clock_offset = clock_offset
+        self._clock = clock
         self._tasks: queue.SimpleQueue[_Task[Any] | None] = queue.SimpleQueue()
         self._connection: sa.Connection | None = None
         self._readers = ThreadPoolExecutor(READERS, "reader")
@@ -116,7 +129,7 @@ class Database:
     def _read(self, unit: Unit[Result]) -> Result:
         try:
             with self.reader.connect() as connection:
-                return unit(Transaction(connection, self._clock_offset))
+                return unit(Transaction(connection, self._clock))
         except sa.exc.DBAPIError as error:
             raise self._said_plainly(error) from error
 
@@ -157,22 +170,30 @@ class Database:
             outcome.deliver()
 
     def _attempt(self, connection: sa.Connection, task: _Task[Any]) -> _Outcome:
-        """Run one unit in a savepoint; one that lost a race against another write is run again."""
-        for _ in range(MOST_RUNS_A_UNIT):
-            tx = task.tx = Transaction(connection, self._clock_offset)
+        """Run one unit in a savepoint; again if it lost a race against another write, or wants one to run first."""
+        earlier: list[_Outcome] = []
+        races = 0
+        while races < MOST_RUNS_A_UNIT and len(earlier) < MOST_UNITS_FIRST:
+            tx = task.tx = Transaction(connection, self._clock)
             connection.exec_driver_sql("SAVEPOINT unit")
             try:
                 result = task.unit(tx)
                 connection.exec_driver_sql("RELEASE unit")
-                return _Outcome(task, result=result)
+                return _Outcome(task, result=result, earlier=tuple(earlier))
             except LostRace:
                 self._undo(connection)
+                races += 1
+            except RunFirst as demand:
+                self._undo(connection)
+                earlier.append(self._attempt(connection, _Task(demand.unit, Future())))
+                if earlier[-1].error is not None:
+                    return _Outcome(task, error=earlier[-1].error, earlier=tuple(earlier))
             except BaseException as error:  # also SystemExit: the writer serves everybody and must go on
                 self._undo(connection)
                 failure = self._said_plainly(error) if isinstance(error, sa.exc.DBAPIError) else error
-                return _Outcome(task, error=failure)
+                return _Outcome(task, error=failure, earlier=tuple(earlier))
         failure = StorageUnavailable("The work item is changing too fast; nothing was changed")
-        return _Outcome(task, error=failure)
+        return _Outcome(task, error=failure, earlier=tuple(earlier))
 
     def _undo(self, connection: sa.Connection) -> None:
         """Take back one unit; where SQLite took back everything already, all units of the batch are lost."""

@@ -14,7 +14,7 @@ from soapsvc.storage.transaction import Transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CODE_LEVEL = 1
+CODE_LEVEL = 2
 """The newest migration that this code knows. A migration that older code cannot live with raises `oldest_code`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

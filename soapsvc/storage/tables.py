@@ -29,11 +29,16 @@ class Moment(sa.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:  # noqa: ARG002
         """Write the moment as a number."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else microseconds_of(value)
 
     def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:  # noqa: ARG002
         """Read the number as a moment."""
         return None if value is None else moment_from(value)
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Give the microseconds from the beginning of 1970 to a moment."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def moment_from(microseconds: int) -> datetime:
@@ -103,6 +108,9 @@ work_item = sa.Table(
     sa.Column("offered_when_opened", sa.Boolean, nullable=False),
     sa.Column("state_before_hiding", sa.String(16)),
     sa.Column("hidden_until", Moment),
+    sa.Column("state_before_suspension", sa.String(16)),
+    sa.Column("data_rescheduled", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("history_hash", sa.String(64), nullable=False, server_default=""),
     sa.Index("ix_work_item_owner_id_state", "owner_id", "state"),
     sa.Index("ix_work_item_hidden_until", "hidden_until"),
 )
@@ -149,5 +157,34 @@ history = sa.Table(
     sa.Column("state_after", sa.String(16), nullable=False),
     sa.Column("changed", sa.Text, nullable=False),
     sa.Column("fields", sa.Text),
+    sa.Column("hash", sa.String(64), nullable=False, server_default=""),
     comment="One row a version; fields is the data model where this version changed it.",
+)
+
+work_type = sa.Table(
+    "work_type",
+    metadata,
+    sa.Column("id", sa.String(255), primary_key=True),
+    sa.Column("definition", sa.Text, nullable=False),
+)
+
+pile = sa.Table(
+    "pile",
+    metadata,
+    _id_of("entity", primary_key=True),
+    sa.Column("work_type_id", sa.String(255), nullable=False),
+    sa.Column("length", sa.Integer, nullable=False),
+    comment="How many items of one work type somebody has completed in a row, asking for the next each time.",
+)
+
+answered_request = sa.Table(
+    "answered_request",
+    metadata,
+    _id_of("entity", primary_key=True),
+    sa.Column("request_id", sa.String(128), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("ix_answered_request_at", "at"),
+    comment="What a caller's request with an id of its own was answered, to say it again for a day.",
 )

@@ -1,7 +1,7 @@
 """What a unit of work gets: one transaction's connection, the clock, and what shall follow its end."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +16,19 @@ _SQLITE_NOW = sa.text(
 )
 
 
+class RunFirst(Exception):
+    """Another unit must run before this one, and shall stand even if this one then fails.
+
+    A unit raises it; both run in the same shared transaction, each in a savepoint of its own, and this one from its
+    start. An item whose time to come back has come is such a case: who is told the version that the timer led to must
+    find it stored.
+    """
+
+    def __init__(self, unit: "Callable[[Transaction], object]") -> None:
+        super().__init__()
+        self.unit = unit
+
+
 class Transaction:
     """One run of a unit of work.
 
@@ -23,9 +36,9 @@ class Transaction:
     `after_commit` or `after_rollback`; it fires once, after the unit's fate is sealed, and is dropped on a re-run.
     """
 
-    def __init__(self, connection: sa.Connection, clock_offset: Callable[[], timedelta]) -> None:
+    def __init__(self, connection: sa.Connection, clock: Callable[[datetime], datetime]) -> None:
         self.connection = connection
-        self._clock_offset = clock_offset
+        self._clock = clock
         self._now: datetime | None = None
         self.followers_of_commit: list[Follower] = []
         self.followers_of_rollback: list[Follower] = []
@@ -33,7 +46,7 @@ class Transaction:
     def now(self) -> datetime:
         """Give the moment of this unit by the database's clock: the same one each time it is asked."""
         if self._now is None:
-            self._now = moment_from(self.connection.execute(_SQLITE_NOW).scalar_one()) + self._clock_offset()
+            self._now = self._clock(moment_from(self.connection.execute(_SQLITE_NOW).scalar_one()))
         return self._now
 
     def after_commit(self, follower: Follower) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from soapsvc.storage.encoding import (
     encode_context,
     encode_fields,
 )
-from soapsvc.storage.tables import entity, holder, offer, work_item
+from soapsvc.storage.tables import Moment, entity, holder, offer, work_item
 from soapsvc.storage.transaction import Transaction
 
 _ITEM = sa.select(
@@ -41,11 +42,34 @@ _SAVE = (
 )
 """The guard. Nothing else in the service changes a work item's row."""
 
+_SET_FIRST_HASH = (
+    sa.update(work_item).where(work_item.c.id == sa.bindparam("item")).values(history_hash=sa.bindparam("first_hash"))
+)
+"""The one other: a row that this very transaction has inserted gets the hash that its id is part of."""
+
 _IS_OFFERED = sa.select(sa.literal(1)).where(
     offer.c.work_item_id == sa.bindparam("item"), offer.c.entity_id == sa.bindparam("entity")
 )
 _HAS_HELD = sa.select(sa.literal(1)).where(
     holder.c.work_item_id == sa.bindparam("item"), holder.c.entity_id == sa.bindparam("entity")
+)
+_OFFER_SET = (
+    sa.select(entity.c.id, entity.c.type, entity.c.guid, entity.c.name)
+    .join(offer, offer.c.entity_id == entity.c.id)
+    .where(offer.c.work_item_id == sa.bindparam("item"))
+    .order_by(entity.c.guid_key)
+)
+_NEXT_OFFERED = (
+    sa.select(work_item.c.id)
+    .join(offer, offer.c.work_item_id == work_item.c.id)
+    .where(offer.c.entity_id == sa.bindparam("entity"), work_item.c.state == State.OFFERED)
+    .order_by(work_item.c.end_at.is_(None), work_item.c.end_at, work_item.c.priority, work_item.c.id)
+    .limit(1)
+)
+_DUE = (
+    _ITEM.where(work_item.c.hidden_until <= sa.bindparam("now", type_=Moment), work_item.c.state == State.PENDHIDDEN)
+    .order_by(work_item.c.hidden_until)
+    .limit(sa.bindparam("most"))
 )
 _OPEN_ITEMS_OF = sa.select(sa.func.count()).where(
     work_item.c.owner_id == sa.bindparam("entity"), work_item.c.state == State.OPENED
@@ -65,9 +89,9 @@ def first(tx: Transaction, most: int) -> Sequence[WorkItem]:
     return [_item(row) for row in tx.connection.execute(_ITEMS, {"most": most})]
 
 
-def count(tx: Transaction) -> int:
-    """Count all items."""
-    return tx.connection.execute(sa.select(sa.func.count()).select_from(work_item)).scalar_one()
+def highest_id(tx: Transaction) -> int:
+    """Give the highest id that an item has; 0 if there are none."""
+    return tx.connection.execute(sa.select(sa.func.max(work_item.c.id))).scalar_one() or 0
 
 
 def add(
@@ -81,8 +105,10 @@ def add(
     allocated_to: Entity | None = None,
 ) -> WorkItem:
     """Store a new item at version 0, offered or allocated, with its offer set and its first history row."""
-    state = State.ALLOCATED if allocated_to else State.OFFERED
-    columns = _columns(_values(new) | {"fields": model, "owner": allocated_to}) | {
+    first_state = State.ALLOCATED if allocated_to else State.OFFERED
+    values = _values(new) | {"fields": model, "owner": allocated_to}
+    state = first_state if values.pop("is_enabled") else State.CREATED
+    columns = _columns(values) | {
         "guid": guid,
         "version": 0,
         "state": state,
@@ -94,8 +120,10 @@ def add(
     if allocated_to:
         _record_holder(tx, item_id, allocated_to)
     item = get(tx, item_id)
-    history.append(tx, item, action=Action.SCHEDULE, by=by, state_before=None, changed=(), fields=item.fields)
-    return item
+    row = history.prepare(tx, item, action=Action.SCHEDULE, by=by, state_before=None, changed=(), fields=item.fields)
+    history.append(tx, [row])
+    tx.connection.execute(_SET_FIRST_HASH, {"item": item_id, "first_hash": row["hash"]})
+    return replace(item, history_hash=row["hash"])
 
 
 def save(tx: Transaction, before: WorkItem, after: WorkItem, *, action: Action, by: Entity | None) -> WorkItem:
@@ -103,23 +131,51 @@ def save(tx: Transaction, before: WorkItem, after: WorkItem, *, action: Action, 
 
     Raises LostRace where the stored version is no longer that of `before`: the unit of work is run again.
     """
-    changes = _difference(before, after)
-    guard = {"at_id": before.id, "at_version": before.version}
-    if tx.connection.execute(_SAVE.values(**_columns(changes)), guard).rowcount != 1:
-        raise LostRace(f"work item {before.id} is no longer at version {before.version}")
-    saved = replace(after, version=before.version + 1)
-    if after.owner is not None and after.owner != before.owner:
-        _record_holder(tx, before.id, after.owner)
-    history.append(
-        tx,
-        saved,
-        action=action,
-        by=by,
-        state_before=before.state,
-        changed=sorted(changes),
-        fields=after.fields if after.fields != before.fields else None,
-    )
+    (saved,) = save_alike(tx, [(before, after)], action=action, by=by)
     return saved
+
+
+def save_alike(
+    tx: Transaction, changes: Sequence[tuple[WorkItem, WorkItem]], *, action: Action, by: Entity | None
+) -> list[WorkItem]:
+    """Store what became of items that all changed in the same attributes, as `save` does for one; all or none.
+
+    Raises LostRace where one of them is no longer at its version.
+    """
+    differences = [_difference(before, after) for before, after in changes]
+    entries = [
+        history.prepare(
+            tx,
+            replace(after, version=before.version + 1),
+            action=action,
+            by=by,
+            state_before=before.state,
+            changed=sorted(difference),
+            fields=after.fields if "fields" in difference else None,
+        )
+        for (before, after), difference in zip(changes, differences, strict=True)
+    ]
+    rows = [
+        _columns(difference) | {"history_hash": entry["hash"], "at_id": before.id, "at_version": before.version}
+        for (before, _), difference, entry in zip(changes, differences, entries, strict=True)
+    ]
+    if tx.connection.execute(_save_statement(frozenset(rows[0])), rows).rowcount != len(rows):
+        raise LostRace(f"{len(rows)} work items are no longer all at the versions that they were loaded at")
+    history.append(tx, entries)
+    for before, after in changes:
+        if after.owner is not None and after.owner != before.owner:
+            _record_holder(tx, before.id, after.owner)
+    return [
+        replace(after, version=before.version + 1, history_hash=entry["hash"])
+        for (before, after), entry in zip(changes, entries, strict=True)
+    ]
+
+
+@cache
+def _save_statement(names: frozenset[str]) -> sa.Update:
+    """Give the guarded update of these columns."""
+    columns = names - {"at_id", "at_version"}
+    return _SAVE.values({name: sa.bindparam(name) for name in columns})
 
 
 def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
@@ -130,6 +186,28 @@ def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
 def has_been_held_by(tx: Transaction, item: WorkItem, by: Entity) -> bool:
     """Say whether the entity holds the item, or has held it."""
     return tx.connection.execute(_HAS_HELD, {"item": item.id, "entity": by.id}).first() is not None
+
+
+def offer_set(tx: Transaction, item: WorkItem) -> Sequence[Entity]:
+    """Give whom an item was offered to when it was scheduled."""
+    rows = tx.connection.execute(_OFFER_SET, {"item": item.id})
+    return [Entity(id=row.id, type=EntityType(row.type), guid=row.guid, name=row.name) for row in rows]
+
+
+def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None) -> int | None:
+    """Give the id of the item that someone should take next of those offered to him, perhaps of one work type.
+
+    The order: what ends first (no end last), then the lower priority number, then the older.
+    """
+    statement = _NEXT_OFFERED
+    if work_type_id is not None:
+        statement = statement.where(work_item.c.work_type_id == work_type_id)
+    return tx.connection.execute(statement, {"entity": to.id}).scalar_one_or_none()
+
+
+def due(tx: Transaction, most: int) -> Sequence[WorkItem]:
+    """Load hidden items whose time has come, the longest overdue first."""
+    return [_item(row) for row in tx.connection.execute(_DUE, {"now": tx.now(), "most": most})]
 
 
 def count_open(tx: Transaction, owner: Entity) -> int:
@@ -194,6 +272,9 @@ def _item(row: sa.Row[Any]) -> WorkItem:
         offered_when_opened=row.offered_when_opened,
         hidden_until=row.hidden_until,
         state_before_hiding=State(row.state_before_hiding) if row.state_before_hiding else None,
+        state_before_suspension=State(row.state_before_suspension) if row.state_before_suspension else None,
+        data_rescheduled=row.data_rescheduled,
+        history_hash=row.history_hash,
     )
 
 

@@ -1,4 +1,4 @@
-"""Work on items: open, allocate and open, close, read."""
+"""Work on items that somebody holds: open, save, close, pend; their headers and priorities."""
 
 import uuid
 from collections.abc import Sequence
@@ -6,22 +6,16 @@ from dataclasses import dataclass
 
 from soapsvc.domain.caller import Caller, SystemAction
 from soapsvc.domain.data import Field
-from soapsvc.domain.errors import EntityNotEligible, InvalidRequest, OpenLimitReached, UnknownEntity
+from soapsvc.domain.errors import OpenLimitReached, Rescheduled
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.schedule import Period
 from soapsvc.domain.states import Action
-from soapsvc.domain.work_item import WorkItem
-from soapsvc.storage import people, sessions, work_items
+from soapsvc.domain.work_item import LATEST, WorkItem
+from soapsvc.domain.work_type import NO_WORK_TYPE, WorkType
+from soapsvc.storage import sessions, work_items, work_types
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ItemReference:
-    """An item as a client names it: no version, or -1, means the latest."""
-
-    id: int
-    version: int | None = None
+from soapsvc.usecases.access import ItemReference
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,17 +28,26 @@ class Close:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Allocation:
-    """Whom an item shall go to, by GUID or name."""
+class Pend:
+    """How long an item shall be hidden."""
 
     item: ItemReference
-    resource: str
+    hidden: Period
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PriorityChange:
+    """An item's new priority, or by how much it shall change."""
+
+    item: ItemReference
+    absolute: int | None = None
+    offset: int = 0
 
 
 def get_headers(tx: Transaction, caller: Caller, references: Sequence[ItemReference]) -> list[WorkItem]:
     """Read items. Raises UnknownWorkItem, NotAllowed, StaleVersion, InvalidRequest."""
-    check_batch(references)
-    return [access.item_for(tx, caller, one.id, one.version, reach=access.READ_ACTIONS) for one in references]
+    access.check_batch(references)
+    return [access.item_to_read(tx, caller, one, reach=access.READ_ACTIONS) for one in references]
 
 
 def open_items(tx: Transaction, caller: Caller, references: Sequence[ItemReference]) -> list[WorkItem]:
@@ -52,83 +55,76 @@ def open_items(tx: Transaction, caller: Caller, references: Sequence[ItemReferen
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, OpenLimitReached, InvalidRequest.
     """
-    check_batch(references)
+    access.check_batch(references)
     return [_open(tx, caller, one) for one in references]
-
-
-def allocate_and_open_items(tx: Transaction, caller: Caller, batch: Sequence[Allocation]) -> list[WorkItem]:
-    """Take offered items out of the offer for a resource, and open them: one version each.
-
-    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, UnknownEntity, EntityNotEligible, OpenLimitReached,
-    InvalidRequest.
-    """
-    check_batch([one.item for one in batch])
-    return [_allocate_and_open(tx, caller, one) for one in batch]
 
 
 def close_items(tx: Transaction, caller: Caller, batch: Sequence[Close]) -> list[WorkItem]:
     """Close open items with new data, hidden for a while where a period says so.
 
-    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidSchedule, InvalidRequest.
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidSchedule, Rescheduled,
+    InvalidRequest.
     """
-    check_batch([one.item for one in batch])
+    access.check_batch([one.item for one in batch])
     return [_close(tx, caller, one) for one in batch]
 
 
-def check_batch(references: Sequence[ItemReference]) -> None:
-    """Raise InvalidRequest where a batch names nothing, or one item twice."""
-    if not references:
-        raise InvalidRequest("The request names no work item")
-    seen: set[int] = set()
-    for reference in references:
-        if reference.id in seen:
-            raise InvalidRequest(f"The request names the work item with id = {reference.id} twice", reference.id)
-        seen.add(reference.id)
+def save_item(tx: Transaction, caller: Caller, reference: ItemReference, payload: Sequence[Field]) -> WorkItem:
+    """Keep new data of an item that stays open.
+
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidRequest.
+    """
+    item = open_item_to_change(tx, caller, reference)
+    saved = item.saved(payload=payload)
+    return work_items.save(tx, item, saved, action=Action.SAVE, by=caller.person)
 
 
-def _open(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
-    reach = SystemAction.OPEN_OTHER_RESOURCES_ITEMS
-    item = access.item_for(tx, caller, reference.id, reference.version, reach=(reach,))
-    _require_unless_own(tx, caller, item, reach)
-    opened = item.opened(session=str(uuid.uuid4()))
-    return _saved_open(tx, item, opened, action=Action.OPEN, by=caller.person)
+def pend_items(tx: Transaction, caller: Caller, batch: Sequence[Pend]) -> list[WorkItem]:
+    """Hide items for a while, or bring them back.
+
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidSchedule, InvalidRequest.
+    """
+    access.check_batch([one.item for one in batch])
+    return [_pend(tx, caller, one) for one in batch]
 
 
-def _allocate_and_open(tx: Transaction, caller: Caller, allocation: Allocation) -> WorkItem:
-    needed = (SystemAction.WORK_ITEM_ALLOCATION, SystemAction.OPEN_OTHER_RESOURCES_ITEMS)
-    item = access.item_for(tx, caller, allocation.item.id, allocation.item.version, reach=needed)
-    resource = people.find_resource(tx, allocation.resource)
-    if resource != caller.person:
-        for action in needed:
-            access.require(tx, caller, action)
-    item.check_state(Action.ALLOCATE_AND_OPEN)
-    if resource is None:
-        raise UnknownEntity(allocation.resource)
-    if not work_items.is_offered_to(tx, item, resource):
-        raise EntityNotEligible(allocation.resource, item.id)
-    opened = item.allocated_and_opened(to=resource, session=str(uuid.uuid4()))
-    return _saved_open(tx, item, opened, action=Action.ALLOCATE_AND_OPEN, by=caller.person)
+def set_priorities(tx: Transaction, caller: Caller, batch: Sequence[PriorityChange]) -> list[WorkItem]:
+    """Change priorities: of one's own items, or with a grant of any.
+
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidWorkItem, InvalidRequest.
+    """
+    access.check_batch([one.item for one in batch])
+    return [_set_priority(tx, caller, one) for one in batch]
 
 
-def _close(tx: Transaction, caller: Caller, close: Close) -> WorkItem:
+def work_type_of(tx: Transaction, item: WorkItem) -> WorkType:
+    """Give an item's work type, or the rules for items that have none."""
+    found = work_types.find(tx, item.work_type_id) if item.work_type_id is not None else None
+    return found or NO_WORK_TYPE
+
+
+def open_item_to_change(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
+    """Load an item that the caller has open, or may act on as if he had.
+
+    Raises UnknownWorkItem, NotAllowed, StaleVersion.
+    """
     reach = SystemAction.CLOSE_OTHER_RESOURCES_ITEMS
-    item = access.item_for(tx, caller, close.item.id, close.item.version, reach=(reach,))
-    _require_unless_own(tx, caller, item, reach)
-    item.check_state(Action.CLOSE)
-    closed = item.closed(payload=close.payload, hidden_until=close.hidden.end(tx.now()))
-    saved = work_items.save(tx, item, closed, action=Action.CLOSE, by=caller.person)
-    if item.session is not None:
-        sessions.end(tx, item.session, saved)
-    return saved
+    item = access.item_to_change(tx, caller, reference, reach=(reach,))
+    access.require_unless_own(tx, caller, item, reach)
+    return item
 
 
-def _require_unless_own(tx: Transaction, caller: Caller, item: WorkItem, action: SystemAction) -> None:
-    """Raise NotAllowed for an item that somebody else holds, unless the caller was granted the action."""
-    if item.owner is not None and item.owner != caller.person:
-        access.require(tx, caller, action)
+def check_not_rescheduled(item: WorkItem, supplied: int | None) -> None:
+    """Raise Rescheduled where the scheduler changed the data since they were opened, and the caller cannot know.
+
+    Who supplies the current version has read what the item holds since.
+    """
+    if item.data_rescheduled and supplied in {None, LATEST}:
+        raise Rescheduled(item.id, item.version, item.fields)
 
 
-def _saved_open(tx: Transaction, item: WorkItem, opened: WorkItem, *, action: Action, by: Entity) -> WorkItem:
+def saved_open(tx: Transaction, item: WorkItem, opened: WorkItem, *, action: Action, by: Entity) -> WorkItem:
+    """Store an opening, and begin its version session. Raises OpenLimitReached."""
     owner = opened.owner
     limit = owner.max_open_items if owner else None
     if owner is not None and limit is not None and work_items.count_open(tx, owner) >= limit:
@@ -136,3 +132,49 @@ def _saved_open(tx: Transaction, item: WorkItem, opened: WorkItem, *, action: Ac
     saved = work_items.save(tx, item, opened, action=action, by=by)
     sessions.begin(tx, saved)
     return saved
+
+
+def saved_shut(tx: Transaction, item: WorkItem, shut: WorkItem, *, action: Action, by: Entity) -> WorkItem:
+    """Store what ends an opening, if there is one, and its version session."""
+    saved = work_items.save(tx, item, shut, action=action, by=by)
+    if item.session is not None and shut.session is None:
+        sessions.end(tx, item.session, saved)
+    return saved
+
+
+def _open(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
+    reach = SystemAction.OPEN_OTHER_RESOURCES_ITEMS
+    item = access.item_to_change(tx, caller, reference, reach=(reach,))
+    access.require_unless_own(tx, caller, item, reach)
+    opened = item.opened(session=str(uuid.uuid4()))
+    return saved_open(tx, item, opened, action=Action.OPEN, by=caller.person)
+
+
+def _close(tx: Transaction, caller: Caller, close: Close) -> WorkItem:
+    item = open_item_to_change(tx, caller, close.item)
+    item.check_state(Action.CLOSE)
+    check_not_rescheduled(item, close.item.version)
+    closed = item.closed(
+        payload=close.payload,
+        hidden_until=close.hidden.end(tx.now()),
+        reoffer=item.offered_when_opened and work_type_of(tx, item).reoffer_on_close,
+    )
+    return saved_shut(tx, item, closed, action=Action.CLOSE, by=caller.person)
+
+
+def _pend(tx: Transaction, caller: Caller, pend: Pend) -> WorkItem:
+    item = open_item_to_change(tx, caller, pend.item)
+    access.require(tx, caller, SystemAction.PEND_WORK_ITEM)
+    item.check_state(Action.PEND)
+    pended = item.pended(hidden_until=pend.hidden.end(tx.now()))
+    return work_items.save(tx, item, pended, action=Action.PEND, by=caller.person)
+
+
+def _set_priority(tx: Transaction, caller: Caller, change: PriorityChange) -> WorkItem:
+    any_item = SystemAction.CHANGE_ANY_WORK_ITEM_PRIORITY
+    item = access.item_to_change(tx, caller, change.item, reach=(any_item,))
+    own = item.owner == caller.person
+    access.require(tx, caller, SystemAction.CHANGE_ALLOCATED_WORK_ITEM_PRIORITY if own else any_item)
+    priority = item.priority + change.offset if change.absolute is None else change.absolute
+    changed = item.with_priority(priority)
+    return work_items.save(tx, item, changed, action=Action.SET_PRIORITY, by=caller.person)

@@ -9,18 +9,21 @@ from soapsvc.domain.errors import EntityNotEligible, NotAllowed, UnknownEntity
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.states import State
 from soapsvc.domain.work_item import WorkItem
+from soapsvc.domain.work_type import WorkType
 from soapsvc.storage import people, work_items
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
-from soapsvc.usecases.items import ItemReference, check_batch
+from soapsvc.usecases.access import ItemReference, check_batch
+from soapsvc.usecases.items import work_type_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """An item at its current version, and those of its fields that were asked for."""
+    """An item at its current version, those of its fields that were asked for, and its work type."""
 
     item: WorkItem
     fields: DataModel
+    work_type: WorkType
 
 
 def preview_items(
@@ -36,14 +39,15 @@ def preview_items(
     may_view = entity == caller.person or any(access.may(tx, caller, action) for action in access.READ_ACTIONS)
     previews = []
     for reference in references:
-        item = access.item_for(tx, caller, reference.id, reference.version, reach=access.READ_ACTIONS)
+        item = access.item_to_read(tx, caller, reference, reach=access.READ_ACTIONS)
         if not may_view:
             raise NotAllowed(access.NOT_ALLOWED)
         if entity is None:
             raise UnknownEntity(entity_guid)
         if not _stands_in_list(tx, item, entity):
             raise EntityNotEligible(entity_guid, item.id)
-        previews.append(Preview(item=item, fields=_chosen(item.fields, field_names)))
+        chosen = _chosen(item.fields, field_names)
+        previews.append(Preview(item=item, fields=chosen, work_type=work_type_of(tx, item)))
     return previews
 
 

@@ -30,6 +30,14 @@ def list_people(tx: Transaction) -> Sequence[Entity]:
     return people.everyone(tx)
 
 
+def look_up(tx: Transaction, name: str | None) -> list[Entity]:
+    """Give who has exactly this name, or everyone where no name is given: any caller may know who there is."""
+    if name is None:
+        return list(people.everyone(tx))
+    found = people.find_resource_by_name(tx, name)
+    return [] if found is None else [found]
+
+
 def find_person(tx: Transaction, name: str) -> Entity:
     """Give the person of this name. Raises UnknownEntity."""
     person = people.find_resource_by_name(tx, name)

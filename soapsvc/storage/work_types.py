@@ -1,0 +1,50 @@
+"""Work types in the database, whole, as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from soapsvc.domain.work_item import Distribution
+from soapsvc.domain.work_type import WorkModel, WorkType
+from soapsvc.storage.encoding import decode_fields, encode, encode_fields
+from soapsvc.storage.tables import work_type
+from soapsvc.storage.transaction import Transaction
+
+_ALL = sa.select(work_type.c.definition).order_by(work_type.c.id)
+_BY_ID = sa.select(work_type.c.definition).where(work_type.c.id == sa.bindparam("type_id"))
+
+
+def put(tx: Transaction, loaded: WorkType) -> bool:
+    """Store a work type under its id; say whether it is new. Items keep the fields that they have."""
+    definition = encode(asdict(replace(loaded, fields=())) | {"fields": json.loads(encode_fields(loaded.fields))})
+    changed = tx.connection.execute(
+        sa.update(work_type).where(work_type.c.id == loaded.id).values(definition=definition)
+    ).rowcount
+    if not changed:
+        tx.connection.execute(sa.insert(work_type).values(id=loaded.id, definition=definition))
+    return not changed
+
+
+def find(tx: Transaction, type_id: str) -> WorkType | None:
+    """Give the work type of this id."""
+    definition = tx.connection.execute(_BY_ID, {"type_id": type_id}).scalar_one_or_none()
+    return None if definition is None else _work_type(definition)
+
+
+def every(tx: Transaction) -> Sequence[WorkType]:
+    """Give all work types, by id."""
+    return [_work_type(definition) for definition in tx.connection.execute(_ALL).scalars()]
+
+
+def _work_type(definition: str) -> WorkType:
+    values = json.loads(definition)
+    model = values.pop("model")
+    fields = decode_fields(json.dumps(values.pop("fields")))
+    return WorkType(**values, fields=fields, model=_model(**model) if model else None)
+
+
+def _model(*, distribution: str, offer_to: list[str], **rest: Any) -> WorkModel:
+    return WorkModel(distribution=Distribution(distribution), offer_to=tuple(offer_to), **rest)

@@ -1,0 +1,171 @@
+"""Who gets an item: out of the offer, back into it, from one to another."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from soapsvc.domain import data
+from soapsvc.domain.caller import Caller, SystemAction
+from soapsvc.domain.data import DataModel, Field
+from soapsvc.domain.errors import EntityNotEligible, NoMoreWorkItems, UnknownEntity, UnknownWorkListView
+from soapsvc.domain.organisation import Entity
+from soapsvc.domain.states import Action
+from soapsvc.domain.work_item import WorkItem
+from soapsvc.storage import history, people, work_items
+from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases import access
+from soapsvc.usecases.access import ItemReference
+from soapsvc.usecases.items import saved_open, saved_shut
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allocation:
+    """Whom an item shall go to, by GUID or name; nobody means the caller."""
+
+    item: ItemReference
+    resource: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reallocation:
+    """Whom an item shall go to from whoever has it, and with which data: as they are, as scheduled, or changed."""
+
+    item: ItemReference
+    resource: str
+    revert_data: bool = False
+    payload: Sequence[Field] | None = None
+
+
+_GIVE = SystemAction.WORK_ITEM_ALLOCATION
+_OPEN_FOR_OTHERS = SystemAction.OPEN_OTHER_RESOURCES_ITEMS
+_TO_OFFER_SET = SystemAction.REALLOCATE_TO_OFFER_SET
+_TO_WORLD = SystemAction.REALLOCATE_TO_WORLD
+_DEFAULT_VIEW = {None, 0, -1}
+
+
+def allocate_items(tx: Transaction, caller: Caller, batch: Sequence[Allocation]) -> list[WorkItem]:
+    """Take offered items out of the offer for a resource.
+
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, UnknownEntity, EntityNotEligible, InvalidRequest.
+    """
+    access.check_batch([one.item for one in batch])
+    return [_allocate(tx, caller, one) for one in batch]
+
+
+def allocate_and_open_items(tx: Transaction, caller: Caller, batch: Sequence[Allocation]) -> list[WorkItem]:
+    """Take offered items out of the offer for a resource, and open them: one version each.
+
+    Raises what allocate_items raises, and OpenLimitReached.
+    """
+    access.check_batch([one.item for one in batch])
+    return [_allocate_and_open(tx, caller, one) for one in batch]
+
+
+def allocate_and_open_next_item(tx: Transaction, caller: Caller, reference: str, view_id: int | None) -> WorkItem:
+    """Take the item that a resource should do next of those offered to it, and open it.
+
+    Raises NotAllowed, UnknownEntity, NoMoreWorkItems, UnknownWorkListView, OpenLimitReached.
+    """
+    resource = _resource_for(tx, caller, reference, needed=(_GIVE, _OPEN_FOR_OTHERS))
+    access.require(tx, caller, SystemAction.AUTO_OPEN_NEXT_WORK_ITEM)
+    if resource is None:
+        raise UnknownEntity(reference)
+    if view_id not in _DEFAULT_VIEW:
+        raise UnknownWorkListView(view_id or 0)
+    item_id = work_items.next_offered(tx, resource)
+    if item_id is None:
+        raise NoMoreWorkItems(resource.guid)
+    item = work_items.get(tx, item_id)
+    action = Action.ALLOCATE_AND_OPEN_NEXT
+    opened = item.allocated_and_opened(to=resource, session=str(uuid.uuid4()), action=action)
+    return saved_open(tx, item, opened, action=action, by=caller.person)
+
+
+def unallocate_items(tx: Transaction, caller: Caller, references: Sequence[ItemReference]) -> list[WorkItem]:
+    """Give items back to their original offer sets: one's own, or with a grant anybody's.
+
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidRequest.
+    """
+    access.check_batch(references)
+    return [_unallocate(tx, caller, one) for one in references]
+
+
+def reallocate_items(tx: Transaction, caller: Caller, batch: Sequence[Reallocation]) -> list[WorkItem]:
+    """Give items to somebody else, from whoever has them, open or not.
+
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, UnknownEntity, InvalidField, InvalidRequest.
+    """
+    access.check_batch([one.item for one in batch])
+    return [_reallocate(tx, caller, one) for one in batch]
+
+
+def get_offer_set(tx: Transaction, caller: Caller, reference: ItemReference) -> Sequence[Entity]:
+    """Give whom an item was offered to. Raises UnknownWorkItem, NotAllowed, StaleVersion."""
+    item = access.item_to_read(tx, caller, reference, reach=access.READ_ACTIONS)
+    return work_items.offer_set(tx, item)
+
+
+def _allocate(tx: Transaction, caller: Caller, allocation: Allocation) -> WorkItem:
+    item, resource = _item_and_resource(tx, caller, allocation, Action.ALLOCATE, needed=(_GIVE,))
+    return work_items.save(tx, item, item.allocated(to=resource), action=Action.ALLOCATE, by=caller.person)
+
+
+def _allocate_and_open(tx: Transaction, caller: Caller, allocation: Allocation) -> WorkItem:
+    action = Action.ALLOCATE_AND_OPEN
+    item, resource = _item_and_resource(tx, caller, allocation, action, needed=(_GIVE, _OPEN_FOR_OTHERS))
+    opened = item.allocated_and_opened(to=resource, session=str(uuid.uuid4()))
+    return saved_open(tx, item, opened, action=action, by=caller.person)
+
+
+def _item_and_resource(
+    tx: Transaction, caller: Caller, allocation: Allocation, action: Action, *, needed: tuple[SystemAction, ...]
+) -> tuple[WorkItem, Entity]:
+    """Load an item and whom it shall go to: the caller, or with the grants needed anybody whom it was offered to."""
+    item = access.item_to_change(tx, caller, allocation.item, reach=needed)
+    reference = allocation.resource
+    resource = caller.person if reference is None else _resource_for(tx, caller, reference, needed=needed)
+    item.check_state(action)
+    if resource is None:
+        raise UnknownEntity(reference or "")
+    if not work_items.is_offered_to(tx, item, resource):
+        raise EntityNotEligible(reference or resource.guid, item.id)
+    return item, resource
+
+
+def _resource_for(
+    tx: Transaction, caller: Caller, reference: str, *, needed: tuple[SystemAction, ...]
+) -> Entity | None:
+    """Find a resource; for anybody but the caller, known or not, the grants are needed first."""
+    resource = people.find_resource(tx, reference)
+    if resource != caller.person:
+        for action in needed:
+            access.require(tx, caller, action)
+    return resource
+
+
+def _unallocate(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
+    item = access.item_to_change(tx, caller, reference, reach=(_GIVE,))
+    access.require_unless_own(tx, caller, item, _GIVE)
+    return work_items.save(tx, item, item.unallocated(), action=Action.UNALLOCATE, by=caller.person)
+
+
+def _reallocate(tx: Transaction, caller: Caller, reallocation: Reallocation) -> WorkItem:
+    action = Action.REALLOCATE if reallocation.payload is None else Action.REALLOCATE_WITH_DATA
+    item = access.item_to_change(tx, caller, reallocation.item, reach=(_TO_OFFER_SET, _TO_WORLD))
+    resource = people.find_resource(tx, reallocation.resource)
+    if resource is None or not work_items.is_offered_to(tx, item, resource):
+        access.require(tx, caller, _TO_WORLD)
+    elif not access.may(tx, caller, _TO_WORLD):
+        access.require(tx, caller, _TO_OFFER_SET)
+    item.check_state(action)
+    if resource is None:
+        raise UnknownEntity(reallocation.resource)
+    fields = _reallocated_fields(tx, item, reallocation)
+    reallocated = item.reallocated(to=resource, fields=fields, action=action)
+    return saved_shut(tx, item, reallocated, action=action, by=caller.person)
+
+
+def _reallocated_fields(tx: Transaction, item: WorkItem, reallocation: Reallocation) -> DataModel:
+    if reallocation.payload is not None:
+        return data.merged(item.fields, reallocation.payload)
+    return history.scheduled_fields(tx, item.id) if reallocation.revert_data else item.fields
