@@ -19,9 +19,9 @@ from soapsvc.settings import Settings
 from soapsvc.storage import schema, work_items
 from soapsvc.storage.database import Database
 from soapsvc.storage.transaction import Transaction
-from soapsvc.usecases import items, people, scheduling
+from soapsvc.testing.in_process import Answer, InProcess
+from soapsvc.usecases import allocation, items, people, scheduling
 from soapsvc.usecases.sign_in import hash_password
-from tests.support.in_process import Answer, InProcess
 from tests.support.soap import SERVICE_OF, envelope, request
 
 Result = TypeVar("Result")
@@ -110,8 +110,8 @@ def offered(new_item: Callable[..., WorkItem]) -> WorkItem:
 @pytest.fixture
 def opened(database: Database, cast: People, offered: WorkItem) -> WorkItem:
     """An item at version 1, open with ana."""
-    take = items.Allocation(item=items.ItemReference(id=offered.id), resource="ana")
-    return database.write(lambda tx: items.allocate_and_open_items(tx, cast.caller("ana"), [take])).result(10)[0]
+    take = allocation.Allocation(item=items.ItemReference(id=offered.id), resource="ana")
+    return database.write(lambda tx: allocation.allocate_and_open_items(tx, cast.caller("ana"), [take])).result(10)[0]
 
 
 @pytest.fixture

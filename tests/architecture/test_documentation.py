@@ -9,18 +9,20 @@ import pytest
 import typer
 from lxml import etree
 
-from soapsvc import cli
+from soapsvc import cli, client
 from soapsvc.domain import errors
 from soapsvc.domain.states import FIRST_STATES, TRANSITIONS, Action, State
 from soapsvc.settings import PREFIX, Settings
 from soapsvc.soap import faults
 from soapsvc.soap.interface import OPERATIONS, SERVICES
+from soapsvc.soap.namespaces import qualified
 from tests.architecture import pages
 from tests.support.soap import SCHEMA, WSDL_FOLDER
 
 OPERATIONS_PAGE = pages.page("docs/operations.md")
 STATES_PAGE = pages.page("docs/states.md")
 RUNNING_PAGE = pages.page("docs/running.md")
+CLIENT_PAGE = pages.page("docs/python-client.md")
 NEVER_MOVE = {Action.SET_PRIORITY, Action.RESCHEDULE}
 WSDL = {"wsdl": "http://schemas.xmlsoap.org/wsdl/"}
 
@@ -60,10 +62,25 @@ def test_the_documented_faults_of_an_operation_are_those_of_the_wsdl(name: str) 
 
 @pytest.mark.parametrize("name", sorted(operation.name for operation in OPERATIONS.values()))
 def test_the_documented_messages_of_an_operation_are_valid_against_the_schemas(name: str) -> None:
+    (operation,) = (one for one in OPERATIONS.values() if one.name == name)
     examples = [etree.fromstring(block) for block in pages.blocks(pages.section(OPERATIONS_PAGE, f"### {name}"), "xml")]
-    assert [etree.QName(example).localname for example in examples] == [name, f"{name}Response"]
+    elements = (operation.element, f"{operation.element}Response")
+    assert [example.tag for example in examples] == [qualified(operation.namespace, one) for one in elements]
     for example in examples:
         SCHEMA.assertValid(example)
+
+
+@pytest.mark.parametrize("name", sorted({operation.name for operation in OPERATIONS.values()} & set(Action)))
+def test_the_documented_states_of_an_operation_are_those_that_it_leads_from_and_to(name: str) -> None:
+    table = dict(row[:2] for row in pages.rows(pages.section(OPERATIONS_PAGE, f"### {name}")) if len(row) == 2)
+    excluding, states = "any but " in table["States"], table["States"]
+    named = {state for state in State if re.search(rf"\b{state}\b", states)}
+    if Action(name) is Action.SCHEDULE:
+        assert named == FIRST_STATES
+        return
+    targets = TRANSITIONS[Action(name)]
+    documented = set(State) - named if excluding else named
+    assert set(targets) <= documented <= set(targets).union(*targets.values())
 
 
 def test_every_error_code_is_documented_with_its_fault_and_nothing_else_is() -> None:
@@ -211,12 +228,29 @@ def test_the_walkthrough_compiles_and_only_its_first_block_depends_on_the_machin
         assert "127.0.0.1" not in block
 
 
+def test_the_page_of_the_python_client_compiles_and_only_its_first_block_depends_on_the_machine() -> None:
+    first, *others = pages.blocks(CLIENT_PAGE, "python")
+    assert re.findall(r"^\w+", first, re.MULTILINE) == ["address", "password"]
+    for block in (first, *others):
+        compile(block, "docs/python-client.md", "exec")
+    assert not any("127.0.0.1" in block for block in others)
+
+
+def test_the_page_of_the_python_client_names_every_fault_and_every_service() -> None:
+    table = {_unquoted(name): _unquoted(fault) for name, fault in pages.rows(pages.section(CLIENT_PAGE, "## Faults"))}
+    named = {name if fault == "the same" else fault: name for name, fault in table.items()}
+    assert named == {fault: kind.__name__ for fault, kind in client.FAULTS.items()}
+    assert set(named) >= {etree.QName(fault.element).localname for _, fault in faults.FAULTS.values()}
+    services = {_unquoted(name): service for name, service in pages.rows(pages.section(CLIENT_PAGE, "## Sign in"))}
+    assert set(services) == set(client.Client.__annotations__)
+    assert set(services.values()) == SERVICES
+
+
 def test_the_picture_of_the_layers_is_the_contract_that_is_checked() -> None:
     setup = configparser.ConfigParser()
     setup.read(pages.ROOT / "setup.cfg")
     checked = setup["importlinter:contract:layers"]["layers"].split("\n")
-    optional = {"(client)"}  # allowed for, and not there yet
-    expected = [[name.strip("()") for name in line.split(" | ") if name not in optional] for line in checked if line]
+    expected = [[name.strip("()") for name in line.split(" | ")] for line in checked if line]
     picture = pages.blocks(pages.section(pages.page("docs/architecture.md"), "## The picture"), "text")[0]
     names = [re.split(r" {2,}", line.strip())[0] for line in picture.splitlines()]
     assert [line.split(" │ ") for line in names if line != "│"] == expected

@@ -44,8 +44,10 @@ def test_a_foreign_client_lives_through_an_item_and_reads_a_typed_version_fault(
     assert int(seen["closed"]) == 2
     assert (int(seen["reopened"]["version"]), seen["reopened"]["notes"]) == (3, f"by {client}: ä <&>")
     assert [[int(number) for number in pair] for pair in seen["batch"]] == [[first, 3], [first + 1, 0]]
+    assert int(seen["saved"]) == 4
+    assert (int(seen["completed"][0]), seen["completed"][1]) == (5, "COMPLETED")
     fault = seen["fault"]
-    assert fault["text"] == f"The work item with id = {first} is currently at version 3, not at version 1"
+    assert fault["text"] == f"The work item with id = {first} is currently at version 4, not at version 1"
     assert (fault["actor"], fault["kind"]) == ("PROVIDER", "InvalidVersionFault")
     (ana,) = [person["guid"] for person in server.json("user", "list") if person["name"] == WORKERS[0]]
-    assert fault["parameters"] == [str(first), "3", "1", "OPENED", ana]
+    assert fault["parameters"] == [str(first), "4", "1", "OPENED", ana]

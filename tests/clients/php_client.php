@@ -26,6 +26,14 @@ $seen["reopened"] = ["version" => $body->version, "notes" => $body->dataModel->i
 $batch = $client->getWorkItemHeader(["workItemID" => array_map(fn ($id) => ["id" => $id], $ids)]);
 $seen["batch"] = array_map(fn ($header) => [$header->id, $header->version], $batch->workItemHeader);
 
+$saved = $client->saveOpenWorkItem([
+    "workItemID" => ["id" => $ids[0], "version" => 3],
+    "workItemPayload" => ["dataModel" => ["inouts" => [
+        ["name" => "Notes", "type" => "String", "simpleSpec" => ["value" => ["saved"]]],
+    ]]],
+]);
+$seen["saved"] = $saved->workItemID->version;
+
 try {
     $client->closeWorkItem(["workItemID" => ["id" => $ids[0], "version" => 1]]);
 } catch (SoapFault $fault) {
@@ -35,5 +43,9 @@ try {
         "parameters" => $fault->detail->InvalidVersionFault->error->parameter,
     ];
 }
+
+$client->completeWorkItem(["workItemID" => ["id" => $ids[0], "version" => 4], "workItemPayload" => ["dataModel" => []]]);
+$done = $client->getWorkItemHeader(["workItemID" => [["id" => $ids[0]]]])->workItemHeader[0];
+$seen["completed"] = [$done->version, $done->state];
 
 echo json_encode($seen, JSON_UNESCAPED_UNICODE), "\n";

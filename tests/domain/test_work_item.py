@@ -141,13 +141,24 @@ def test_a_hidden_period_comes_before_a_new_offer():
     assert item.closed(payload=(), hidden_until=LATER, reoffer=True).state is State.PENDHIDDEN
 
 
-@pytest.mark.parametrize("hidden_until", [None, LATER])
-def test_a_suspended_item_that_was_open_takes_the_data_and_stays_suspended(hidden_until):
-    item = an_item(State.SUSPENDED, session="a session", owner=ANA)
+@pytest.mark.parametrize(
+    ("hidden_until", "resumed_to", "hidden_in"),
+    [(None, State.PENDED, None), (LATER, State.PENDHIDDEN, State.PENDED)],
+)
+def test_a_suspended_item_that_was_open_takes_the_data_and_stays_suspended(hidden_until, resumed_to, hidden_in):
+    item = an_item(State.SUSPENDED, session="a session", owner=ANA, state_before_suspension=State.OPENED)
 
-    assert item.closed(payload=[NEW_NOTES], hidden_until=hidden_until) == replace(
-        item, session=None, fields=(NEW_NOTES,)
+    closed = item.closed(payload=[NEW_NOTES], hidden_until=hidden_until)
+
+    assert closed == replace(
+        item,
+        session=None,
+        fields=(NEW_NOTES,),
+        state_before_suspension=resumed_to,
+        hidden_until=hidden_until,
+        state_before_hiding=hidden_in,
     )
+    assert closed.resumed().state is resumed_to
 
 
 def test_a_cancelled_item_that_was_open_is_closed_without_data_once():

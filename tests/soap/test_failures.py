@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from soapsvc.domain.work_item import WorkItem
+from soapsvc.testing.in_process import Answer
 from tests.conftest import Soap
 from tests.soap.conftest import Start
-from tests.support.in_process import Answer
 from tests.support.soap import Fault
 
 SECRET = "internal-detail-4711"

@@ -11,10 +11,10 @@ from soapsvc.front import Front
 from soapsvc.soap.application import SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.storage.database import Database
+from soapsvc.testing.in_process import Answer
 from soapsvc.usecases.sign_in import SignIn
 from tests.conftest import Soap
 from tests.soap.conftest import Start
-from tests.support.in_process import Answer
 from tests.support.soap import Fault, envelope, request
 
 SERVICE = "/amxbpm/WorkItemManagementService"
@@ -119,7 +119,7 @@ def test_a_schema_is_not_to_be_posted_to(soap: Soap) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "", "text/plain", "text/html", "application/xml", "application/json", "application/soap+xml", "text",
+    [None, "", "text/plain", "text/html", "application/xml", "application/json", "application/soap", "text",
      "multipart/related; type=text/xml", "application/x-www-form-urlencoded", "xml", "text/xml2", "text/ xml", ";;;"],
 )  # fmt: skip
 def test_a_message_of_another_type_or_of_none_is_refused(soap: Soap, content_type: str | None) -> None:
@@ -127,6 +127,7 @@ def test_a_message_of_another_type_or_of_none_is_refused(soap: Soap, content_typ
     answer = soap.calls.call("POST", SERVICE, MESSAGE, headers)
     assert (answer.status, answer.headers["content-type"]) == (415, "text/plain; charset=utf-8")
     assert b"text/xml" in answer.body
+    assert b"application/soap+xml" in answer.body
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "nonsense", "utf-32", "ebcdic-cp-us", "windows-1252", '"', "''", "*"])

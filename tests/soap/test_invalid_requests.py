@@ -48,7 +48,7 @@ SCHEMA_VIOLATIONS = {
     "a negative id beyond 64 bits": ('<workItemID id="-9223372036854775809"/>', "id"),
     "a version that is no number": (f'<workItemID id="{{id}}" version="{MARK}"/>', "version"),
     "a version beyond 64 bits": ('<workItemID id="{id}" version="9223372036854775808"/>', "version"),
-    "an empty version": ('<workItemID id="{id}" version=""/>', "version"),
+    "a version of blanks": ('<workItemID id="{id}" version=" "/>', "version"),
     "an unknown attribute": (f'<workItemID id="{{id}}" more="{MARK}"/>', "more"),
     "a qualified attribute": (f'<workItemID xmlns:a="urn:a" id="{{id}}" a:version="{MARK}"/>', "version"),
     "text among the elements": (f'{MARK}<workItemID id="{{id}}"/>', "closeWorkItem"),

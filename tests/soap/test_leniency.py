@@ -87,6 +87,32 @@ def test_within_a_complex_value_qualified_names_are_data_and_stay(
     assert (value.tag, [part.tag for part in value]) == ("value", [f"{{{API}}}part"])
 
 
+@pytest.mark.parametrize("content", ['<workItemID id="{}" version=""/>', '<api:workItemID version="" id="{}"/>'])
+def test_an_empty_version_is_none_as_the_vendors_own_example_has_it(
+    soap: Soap, opened: WorkItem, stored: Stored, content: str
+) -> None:
+    assert soap.ask("closeWorkItem", content.format(opened.id)).status == 200
+    assert stored(opened.id).version == 2
+
+
+def test_an_empty_version_is_none_below_a_group_too(soap: Soap, offered: WorkItem, stored: Stored) -> None:
+    content = (
+        f'<workItemIDandPriority><workItemID id="{offered.id}" version=""/><workItemPriority><absPriority>7'
+        "</absPriority></workItemPriority></workItemIDandPriority>"
+    )
+    answer = soap.ask("setWorkItemPriority", content, user="supervisor")
+    assert answer.status == 200, answer.body
+    assert (stored(offered.id).priority, stored(offered.id).version) == (7, 1)
+
+
+@pytest.mark.parametrize("operation", ["lookupUser", "getWorkItemHistory"])
+def test_children_in_the_roots_namespace_are_fine_in_other_namespaces_too(
+    soap: Soap, offered: WorkItem, operation: str
+) -> None:
+    child = f'<own:workItemID id="{offered.id}"/>' if operation == "getWorkItemHistory" else ""
+    assert soap.ask(operation, child).status == 200
+
+
 def test_children_in_another_namespace_are_refused(soap: Soap, opened: WorkItem, unchanged: Any) -> None:
     with unchanged(opened):
         answer = soap.ask("closeWorkItem", f'<o:workItemID xmlns:o="urn:other" id="{opened.id}"/>')
@@ -233,7 +259,7 @@ def test_a_hint_where_schemas_lie_is_not_followed(soap: Soap, offered: WorkItem)
 def test_every_service_answers_its_own_operations_and_no_others(soap: Soap, offered: WorkItem) -> None:
     for operation, own in SERVICE_OF.items():
         for service in sorted(set(SERVICE_OF.values())):
-            message = envelope(request(operation, ""))
+            message = envelope(request(operation, "<more/>"))
             fault = Fault(soap.post(service, message).body)
             assert fault.name == "InvalidRequestFault"
             assert ("no operation" in fault.text) == (service != own)

@@ -14,11 +14,11 @@ from soapsvc import observe
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.soap.security import Credentials
 from soapsvc.storage.transaction import Transaction
+from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, scheduling
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import PASSWORD, Soap
 from tests.soap.conftest import Start
-from tests.support.in_process import Answer
 from tests.support.soap import SOAP, Fault, content_of, envelope, request, username_token
 
 SERVICE = "WorkItemManagementService"

@@ -15,8 +15,8 @@ from zeep.wsse.username import UsernameToken
 from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.states import State
 from soapsvc.domain.work_item import WorkItem
+from soapsvc.testing.in_process import InProcessAdapter
 from tests.conftest import PASSWORD, Soap
-from tests.support.in_process import InProcessAdapter
 
 Stored = Callable[[int], WorkItem]
 ANA = {"entity-type": "RESOURCE", "guid": "GUID-of-ana"}

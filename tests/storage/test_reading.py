@@ -121,7 +121,7 @@ def test_the_clock_stands_still_within_a_unit_and_is_the_databases(database):
 
 def test_the_clock_can_be_set_off(database_path):
     offset = [timedelta(days=30)]
-    database = Database(sa.URL.create("sqlite", database=str(database_path)), clock_offset=lambda: offset[0])
+    database = Database(sa.URL.create("sqlite", database=str(database_path)), clock=lambda now: now + offset[0])
     try:
         ahead = database.write(lambda tx: tx.now()).result(DEADLINE)
         offset[0] = timedelta(0)

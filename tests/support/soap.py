@@ -7,32 +7,74 @@ from lxml import etree
 from soapsvc.soap import namespaces
 
 SOAP = namespaces.SOAP_ENVELOPE
+SOAP12 = namespaces.SOAP12_ENVELOPE
 WSDL_FOLDER = Path(__file__).parents[2] / "wsdl"
 SCHEMA = etree.XMLSchema(etree.parse(WSDL_FOLDER / "contract.xsd"))
 NAMESPACES = {"soap": SOAP, "api": namespaces.API, "ex": namespaces.FAULTS}
 
-SERVICE_OF = {
-    "getWorkItemHeader": "WorkItemManagementService",
-    "openWorkItem": "WorkItemManagementService",
-    "closeWorkItem": "WorkItemManagementService",
-    "allocateAndOpenWorkItem": "WorkItemManagementService",
-    "previewWorkItemFromList": "WorkListService",
-    "scheduleWorkItem": "WorkItemSchedulerService",
+_OPERATIONS = {
+    "WorkItemManagementService": (
+        "getWorkItemHeader",
+        "openWorkItem",
+        "closeWorkItem",
+        "allocateWorkItem",
+        "allocateAndOpenWorkItem",
+        "allocateAndOpenNextWorkItem",
+        "unallocateWorkItem",
+        "completeWorkItem",
+        "skipWorkItem",
+        "reallocateWorkItem",
+        "reallocateWorkItemData",
+        "getOfferSet",
+        "saveOpenWorkItem",
+        "pendWorkItem",
+        "setWorkItemPriority",
+    ),
+    "WorkListService": ("previewWorkItemFromList",),
+    "WorkItemSchedulerService": (
+        "scheduleWorkItem",
+        "scheduleWorkItemWithWorkModel",
+        "enableWorkItem",
+        "rescheduleWorkItem",
+        "cancelWorkItem",
+        "suspendWorkItem",
+        "resumeWorkItem",
+    ),
+    "EntityResolverService": ("lookupUser",),
+    "WorkItemHistoryService": ("getWorkItemHistory",),
+}
+SERVICE_OF = {operation: service for service, operations in _OPERATIONS.items() for operation in operations}
+
+# Of all operations but these the request's root is named like the operation, in the namespace of the API.
+ROOT_NAME = {"scheduleWorkItemWithWorkModel": "scheduleWorkItemWithModel"}
+ROOT_NAMESPACE = {
+    "lookupUser": "http://resolver.api.de.n2.tibco.com",
+    "getWorkItemHistory": "urn:soapsvc:v1",
 }
 
 
-def envelope(body: str, header: str = "") -> bytes:
-    """Wrap the XML of a body, in which the prefix `api` is bound, in a SOAP 1.1 envelope."""
+def root_of(operation: str) -> str:
+    """Give the qualified name of an operation's request element, in lxml's form."""
+    return f"{{{ROOT_NAMESPACE.get(operation, namespaces.API)}}}{ROOT_NAME.get(operation, operation)}"
+
+
+def envelope(body: str, header: str = "", *, soap: str = SOAP) -> bytes:
+    """Wrap the XML of a body, in which the prefix `api` is bound, in a SOAP envelope, of 1.1 if no other is named."""
     head = f"<soap:Header>{header}</soap:Header>" if header else ""
     return (
-        f'<soap:Envelope xmlns:soap="{SOAP}" xmlns:api="{namespaces.API}">{head}<soap:Body>{body}</soap:Body>'
+        f'<soap:Envelope xmlns:soap="{soap}" xmlns:api="{namespaces.API}">{head}<soap:Body>{body}</soap:Body>'
         f"</soap:Envelope>"
     ).encode()
 
 
-def request(operation: str, content: str) -> str:
-    """Give the body of a request."""
-    return f"<api:{operation}>{content}</api:{operation}>"
+def request(operation: str, content: str, **attributes: str) -> str:
+    """Give the body of a request; an underscore stands for a hyphen in the name of an attribute."""
+    root = etree.QName(root_of(operation))
+    prefix, binding = "api", ""
+    if root.namespace != namespaces.API:
+        prefix, binding = "own", f' xmlns:own="{root.namespace}"'
+    given = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
+    return f"<{prefix}:{root.localname}{binding}{given}>{content}</{prefix}:{root.localname}>"
 
 
 def username_token(name: str, password: str, *, kind: str = namespaces.PASSWORD_TEXT) -> str:
@@ -48,8 +90,8 @@ def content_of(answer: bytes) -> etree._Element:
     """Give the one element of an answer's body, once it has been validated against the contract."""
     root = etree.fromstring(answer)
     assert root.tag == f"{{{SOAP}}}Envelope"
-    (body,) = root
-    assert body.tag == f"{{{SOAP}}}Body"
+    *_, body = root
+    assert [part.tag for part in root] in ([f"{{{SOAP}}}Body"], [f"{{{SOAP}}}Header", f"{{{SOAP}}}Body"])
     (content,) = body
     if content.tag == f"{{{SOAP}}}Fault":
         _check_fault(content)

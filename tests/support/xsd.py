@@ -12,6 +12,7 @@ XS = "{http://www.w3.org/2001/XMLSchema}"
 XS_NAMESPACE = XS.strip("{}")
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 WSDL_SOAP = "{http://schemas.xmlsoap.org/wsdl/soap/}"
+WSDL_SOAP12 = "{http://schemas.xmlsoap.org/wsdl/soap12/}"
 
 
 @dataclass(frozen=True)

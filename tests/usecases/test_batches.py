@@ -10,7 +10,7 @@ from soapsvc.domain.errors import (
     WrongState,
 )
 from soapsvc.domain.states import State
-from soapsvc.usecases import items, lists
+from soapsvc.usecases import allocation, items, lists
 from soapsvc.usecases.items import ItemReference
 
 OPERATIONS = ["get headers", "preview", "open", "allocate and open", "close"]
@@ -25,8 +25,8 @@ def call(write, cast):
             "get headers": lambda tx: items.get_headers(tx, ana, references),
             "preview": lambda tx: lists.preview_items(tx, ana, "GUID-of-ana", references, ()),
             "open": lambda tx: items.open_items(tx, ana, references),
-            "allocate and open": lambda tx: items.allocate_and_open_items(
-                tx, ana, [items.Allocation(item=one, resource="ana") for one in references]
+            "allocate and open": lambda tx: allocation.allocate_and_open_items(
+                tx, ana, [allocation.Allocation(item=one, resource="ana") for one in references]
             ),
             "close": lambda tx: items.close_items(tx, ana, [items.Close(item=one) for one in references]),
         }

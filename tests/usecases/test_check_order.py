@@ -26,7 +26,7 @@ from soapsvc.domain.errors import (
 from soapsvc.domain.schedule import Duration, Period
 from soapsvc.domain.states import State
 from soapsvc.domain.work_item import WorkItem
-from soapsvc.usecases import items, lists
+from soapsvc.usecases import allocation, items, lists
 from soapsvc.usecases.items import ItemReference
 from tests.conftest import People
 
@@ -139,8 +139,8 @@ class Asking:
             self.limit_open_items(self.cast.ana, 0)
         resource = self.entity(wrong)
         caller = self.caller(wrong, otherwise="ana" if resource == "GUID-of-ana" else "supervisor")
-        taking = items.Allocation(item=self.reference(wrong), resource=resource)
-        return lambda tx: items.allocate_and_open_items(tx, caller, [taking])
+        taking = allocation.Allocation(item=self.reference(wrong), resource=resource)
+        return lambda tx: allocation.allocate_and_open_items(tx, caller, [taking])
 
     def close(self, wrong):
         self.held_by_ana(State.PENDED if "wrong state" in wrong else State.OPENED)

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StaleVersion, WrongState
 from soapsvc.domain.states import Action, State
-from soapsvc.usecases import items, lists
+from soapsvc.usecases import allocation, items, lists
 from soapsvc.usecases.items import ItemReference
 
 # Each operation on one item of ana's, and the state in which it succeeds.
@@ -27,8 +27,8 @@ def call(write, cast):
             "get headers": lambda tx: items.get_headers(tx, caller, [reference]),
             "preview": lambda tx: lists.preview_items(tx, caller, f"GUID-of-{name}", [reference], ()),
             "open": lambda tx: items.open_items(tx, caller, [reference]),
-            "allocate and open": lambda tx: items.allocate_and_open_items(
-                tx, caller, [items.Allocation(item=reference, resource=name)]
+            "allocate and open": lambda tx: allocation.allocate_and_open_items(
+                tx, caller, [allocation.Allocation(item=reference, resource=name)]
             ),
             "close": lambda tx: items.close_items(tx, caller, [items.Close(item=reference)]),
         }

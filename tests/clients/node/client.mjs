@@ -30,6 +30,14 @@ seen.reopened = { version: opened.workItemBody[0].attributes.version, notes: not
 const batch = await call("getWorkItemHeader", { workItemID: ids.map((id) => named(id)) });
 seen.batch = batch.workItemHeader.map((header) => [header.attributes.id, header.attributes.version]);
 
+const saved = await call("saveOpenWorkItem", {
+  workItemID: named(ids[0], 3),
+  workItemPayload: {
+    dataModel: { inouts: [{ attributes: { name: "Notes", type: "String" }, simpleSpec: { value: ["saved"] } }] },
+  },
+});
+seen.saved = saved.workItemID.attributes.version;
+
 try {
   await call("closeWorkItem", { workItemID: named(ids[0], 1) });
 } catch (error) {
@@ -37,5 +45,9 @@ try {
   const [kind, detail] = Object.entries(fault.detail)[0];
   seen.fault = { text: fault.faultstring, actor: fault.faultactor, kind, parameters: detail.error.parameter };
 }
+
+await call("completeWorkItem", { workItemID: named(ids[0], 4), workItemPayload: { dataModel: {} } });
+const [done] = (await call("getWorkItemHeader", { workItemID: [named(ids[0])] })).workItemHeader;
+seen.completed = [done.attributes.version, done.attributes.state];
 
 console.log(JSON.stringify(seen));

@@ -1,0 +1,144 @@
+"""Migrations with data in the database: what was there stays, and the new is as if it had always been."""
+
+import contextlib
+import sqlite3
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from soapsvc.domain.states import State
+from soapsvc.storage import history, schema, sqlite, work_items
+from soapsvc.storage.database import Database
+
+
+def url_of(path) -> sa.URL:
+    return sa.URL.create("sqlite", database=str(path))
+
+
+def migrate(path, step, revision: str) -> None:
+    engine = sqlite.writer_engine(path)
+    with engine.begin() as connection:
+        step(schema.migration_config(connection), revision)
+    engine.dispose()
+
+
+PERSON = "INSERT INTO entity (id, type, guid, guid_key, name) VALUES (1, 'RESOURCE', 'G', 'g', 'ana')"
+ITEM = (
+    "INSERT INTO work_item (id, guid, version, state, name, priority, distribution, attributes, context, fields, "
+    "owner_id, session_guid, offered_when_opened) VALUES "
+    "({id}, 'guid-{id}', {version}, '{state}', 'x', 50, 'OFFER', '{{}}', '{{}}', '{fields}', 1, NULL, 0)"
+)
+ROW = (
+    "INSERT INTO history (work_item_id, version, action, actor_id, at, state_before, state_after, changed, fields) "
+    "VALUES ({id}, {version}, '{action}', {actor}, {at}, {before}, '{after}', '{changed}', {fields})"
+)
+NOTES = '[{"name":"Notes","direction":"inouts","type":"String","values":["Stra\u00dfe \U0001f600"]}]'
+
+
+@pytest.fixture
+def first_release(tmp_path):
+    """A database as the first release left it: two items, their ids apart, one of them with data in its history."""
+    path = tmp_path / "old.db"
+    migrate(path, command.upgrade, "0001")
+    rows = [
+        PERSON,
+        ITEM.format(id=3, version=1, state="ALLOCATED", fields="[]"),
+        ROW.format(
+            id=3, version=0, action="scheduleWorkItem", actor="NULL", at=7, before="NULL", after="OFFERED",
+            changed="[]", fields="'[]'",
+        ),
+        ROW.format(
+            id=3, version=1, action="allocateWorkItem", actor=1, at=8, before="'OFFERED'", after="ALLOCATED",
+            changed='["owner","state"]', fields="NULL",
+        ),
+        ITEM.format(id=4711, version=1, state="PENDED", fields=NOTES),
+        ROW.format(
+            id=4711, version=0, action="scheduleWorkItem", actor="NULL", at=9, before="NULL", after="OPENED",
+            changed="[]", fields="'[]'",
+        ),
+        ROW.format(
+            id=4711, version=1, action="closeWorkItem", actor=1, at=10, before="'OPENED'", after="PENDED",
+            changed='["fields","state"]', fields=f"'{NOTES}'",
+        ),
+    ]  # fmt: skip
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for row in rows:
+            connection.execute(row)
+        connection.commit()
+    return path
+
+
+def dump_of(path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return sorted(connection.iterdump())
+
+
+@contextlib.contextmanager
+def opened(path):
+    database = Database(url_of(path))
+    yield database
+    database.close()
+
+
+def test_the_histories_of_the_first_release_are_chained_and_whole(first_release):
+    assert schema.prepare(url_of(first_release)) is True
+
+    with opened(first_release) as database:
+        assert database.read(lambda tx: list(history.broken_chains(tx, after=0, to=5000))).result(10) == []
+        ends = [database.read(lambda tx, i=i: work_items.get(tx, i)).result(10).history_hash for i in (3, 4711)]
+    assert [len(end) for end in ends] == [64, 64]
+    assert ends[0] != ends[1]
+
+
+def test_a_history_altered_after_the_migration_is_found(first_release):
+    schema.prepare(url_of(first_release))
+    with contextlib.closing(sqlite3.connect(first_release, isolation_level=None)) as connection:
+        connection.execute("UPDATE history SET at = 11 WHERE work_item_id = 4711 AND version = 1")
+
+    with opened(first_release) as database:
+        assert database.read(lambda tx: list(history.broken_chains(tx, after=0, to=5000))).result(10) == [4711]
+
+
+def test_items_of_the_first_release_live_on_and_their_chains_with_them(first_release):
+    schema.prepare(url_of(first_release))
+
+    with opened(first_release) as database:
+
+        def suspend(tx):
+            item = work_items.get(tx, 4711)
+            return work_items.save(tx, item, item.suspended(), action=history.Action.SUSPEND, by=None)
+
+        suspended = database.write(suspend).result(10)
+        assert (suspended.version, suspended.state) == (2, State.SUSPENDED)
+        assert suspended.state_before_suspension is State.PENDED
+        assert database.read(lambda tx: list(history.broken_chains(tx, after=0, to=5000))).result(10) == []
+
+
+def test_down_and_up_again_gives_the_same_database_with_all_its_data(first_release):
+    before = dump_of(first_release)
+    schema.prepare(url_of(first_release))
+    after = dump_of(first_release)
+
+    migrate(first_release, command.downgrade, "0001")
+    with contextlib.closing(sqlite3.connect(first_release)) as connection:
+        rows = connection.execute("SELECT work_item_id, version, at FROM history ORDER BY at").fetchall()
+        assert rows == [(3, 0, 7), (3, 1, 8), (4711, 0, 9), (4711, 1, 10)]
+        assert connection.execute("SELECT oldest_code FROM schema_level").fetchone() == (1,)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert [line for line in dump_of(first_release) if line.startswith("INSERT")] == [
+        line for line in before if line.startswith("INSERT")
+    ]
+
+    assert schema.prepare(url_of(first_release)) is True
+    assert [line for line in dump_of(first_release) if line.startswith("INSERT")] == [
+        line for line in after if line.startswith("INSERT")
+    ]
+
+
+def test_code_of_the_first_release_may_not_run_on_the_new_schema(first_release, monkeypatch):
+    schema.prepare(url_of(first_release))
+    monkeypatch.setattr(schema, "CODE_LEVEL", 1)
+
+    with pytest.raises(schema.StorageUnavailable, match="needs a soapsvc that knows level 2"):
+        schema.check(url_of(first_release))
