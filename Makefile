@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients bench-startup lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients bench-startup bench-timers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ test-clients: $(VENV)/stamp-dev ## call the service with clients of other makes
 
 bench-startup: $(VENV)/stamp-dev ## how long until the service answers
 	@$(PY) -m bench.startup
+
+bench-timers: $(VENV)/stamp-dev ## how long 100,000 hidden items take to come back
+	@$(PY) -m bench.timers $(ARGS)
 
 # `make lock UPGRADE=` keeps the pins that still fit and changes only what it must.
 UPGRADE ?= --upgrade
