@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients bench-startup bench-timers lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients prove bench-startup bench-timers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ arrows: $(VENV)/stamp-dev ## check which module may import which
 
 test-clients: $(VENV)/stamp-dev ## call the service with clients of other makes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/clients/run $(ARGS)
+
+prove: $(VENV)/stamp-dev ## compare 10,000 random operations with a model of the contract
+	@SOAPSVC_PROOF=long $(PY) -m pytest tests/acceptance/test_against_a_model.py --timeout 600 $(ARGS)
 
 bench-startup: $(VENV)/stamp-dev ## how long until the service answers
 	@$(PY) -m bench.startup
