@@ -26,6 +26,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 XML = b"text/xml; charset=utf-8"
 _CHARSETS = {None, "utf-8", "utf-16", "iso-8859-1", "us-ascii"}
+_LONGEST_CONTENT_TYPE = 2_000
 _CHALLENGE = (b"www-authenticate", b'Basic realm="soapsvc", charset="UTF-8"')
 
 
@@ -159,19 +160,18 @@ class SoapApplication:
         digest = protocol.digest(request.body, soap) if request_id is not None else ""
         arguments = protocol.read(operation, request.body, self._limits)
 
-        def act(tx: Transaction) -> Any:
-            return operation.function(Call(tx, caller), *arguments)
+        def act(tx: Transaction) -> bytes:
+            # Written within the unit: an answer that cannot be written takes its change back, for the fault will say
+            # that nothing was changed; and a long one does not keep the event loop from everybody else.
+            return protocol.write(operation, operation.function(Call(tx, caller), *arguments), soap)
 
-        if request_id is not None:
-            return await asyncio.wrap_future(
-                self._database.write(
-                    lambda tx: repeats.answer_once(
-                        tx, caller, request_id, digest, lambda: protocol.write(operation, act(tx), soap)
-                    )
-                )
-            )
+        def act_once(tx: Transaction) -> bytes:
+            if request_id is None:
+                return act(tx)
+            return repeats.answer_once(tx, caller, request_id, digest, lambda: act(tx))
+
         run = self._database.write if operation.writes else self._database.read
-        return protocol.write(operation, await asyncio.wrap_future(run(act)), soap)
+        return await asyncio.wrap_future(run(act_once))
 
 
 def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:
@@ -187,6 +187,9 @@ def _operation(service: str, body: etree._Element, soap_action: str) -> Operatio
 
 def _message_kind(headers: dict[bytes, bytes]) -> _MessageKind:
     """Say by its media type which SOAP a message is, and in which charset where HTTP names one."""
+    if len(headers.get(b"content-type", b"")) > _LONGEST_CONTENT_TYPE:
+        # Message takes time by the square of its length, and nobody has signed in yet.
+        raise _Refused(415, f"A Content-Type has at most {_LONGEST_CONTENT_TYPE} characters")
     content_type = Message()
     content_type["content-type"] = _text(headers, b"content-type")
     soap = BY_MEDIA_TYPE.get(content_type.get_content_type())

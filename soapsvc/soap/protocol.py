@@ -26,6 +26,8 @@ from soapsvc.soap.versions import SOAP11, SoapVersion
 _ITEM_TAGS = {"workItemID", "workItemIDandPriority"}
 _FREE_XML = (".//dataModel/*/complexSpec/value", "./itemBody/parameter/ComplexValue")
 _PARENTS_OF_FREE_XML = {"complexSpec", "parameter"}
+# Declared once: Spyne never lets go of a type that it made.
+_IDENTITY, _DATA = types.one(types.ManagedObjectID), types.one(types.DataModel)
 _MOMENTS = {"startDate", "targetDate", "visibleDate"}
 
 
@@ -48,8 +50,11 @@ def read(operation: Operation, element: etree._Element, limits: MessageLimits) -
 
 
 def digest(element: etree._Element, soap: SoapVersion) -> str:
-    """Give what stands for a request as canonical XML, and for the SOAP of its answer."""
-    said = etree.tostring(element, method="c14n", exclusive=True)
+    """Give what stands for a request as canonical XML, and for the SOAP of its answer. Raises InvalidRequest."""
+    try:
+        said = etree.tostring(element, method="c14n", exclusive=True)
+    except etree.C14NError:
+        raise InvalidRequest("The message has no canonical form: a namespace's name is a relative address") from None
     return hashlib.sha256(soap.number.encode() + b" " + said).hexdigest()
 
 
@@ -80,8 +85,8 @@ def fault_for(error: Exception) -> SoapFault:
     if isinstance(error, Rescheduled):
         identity = types.ManagedObjectID(id=error.item_id, version=error.version)
         children = (
-            _drafted(types.ManagedObjectID, identity, "managedObjectId"),
-            _drafted(types.DataModel, conversions.data_model(error.fields), "dataModel"),
+            _drafted(_IDENTITY, identity, "managedObjectId"),
+            _drafted(_DATA, conversions.data_model(error.fields), "dataModel"),
         )
         return replace(fault, children=children)
     return fault
@@ -93,7 +98,7 @@ def _drafted(type_: Any, value: Any, name: str | None = None) -> etree._Element:
     if name is None:
         _PROTOCOL.to_parent(None, type_, value, parent, namespaces.API)
     else:
-        _PROTOCOL.to_parent(None, types.one(type_), value, parent, "", name)
+        _PROTOCOL.to_parent(None, type_, value, parent, "", name)
     return parent[0]
 
 

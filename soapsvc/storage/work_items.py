@@ -159,6 +159,8 @@ def save_alike(
         _columns(difference) | {"history_hash": entry["hash"], "at_id": before.id, "at_version": before.version}
         for (before, _), difference, entry in zip(changes, differences, entries, strict=True)
     ]
+    if any(row.keys() != rows[0].keys() for row in rows):
+        raise ValueError("the work items changed in different attributes: one statement would lose some")
     if tx.connection.execute(_save_statement(frozenset(rows[0])), rows).rowcount != len(rows):
         raise LostRace(f"{len(rows)} work items are no longer all at the versions that they were loaded at")
     history.append(tx, entries)

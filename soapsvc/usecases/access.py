@@ -64,8 +64,7 @@ def item_to_change(
     not.
     """
     item = _tied_item(tx, caller, reference, reach)
-    if item.is_due(tx.now()):
-        raise RunFirst(partial(timers.bring_back_with_others, item_id=item.id))
+    run_timer_first(tx, item)
     if caller.must_supply_version and reference.version in {None, LATEST}:
         raise InvalidRequest(
             f"A change must say the version that it is based on, and the work item with id = {item.id} has none",
@@ -73,6 +72,12 @@ def item_to_change(
         )
     item.check_version(reference.version)
     return item
+
+
+def run_timer_first(tx: Transaction, item: WorkItem) -> None:
+    """Have an item that is due brought back, as a version of its own, before this unit changes it."""
+    if item.is_due(tx.now()):
+        raise RunFirst(partial(timers.bring_back_with_others, item_id=item.id))
 
 
 def _tied_item(tx: Transaction, caller: Caller, reference: ItemReference, reach: tuple[SystemAction, ...]) -> WorkItem:

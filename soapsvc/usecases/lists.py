@@ -37,6 +37,7 @@ def preview_items(
     check_batch(references)
     entity = people.find_entity(tx, entity_guid)
     may_view = entity == caller.person or any(access.may(tx, caller, action) for action in access.READ_ACTIONS)
+    names = frozenset(field_names)
     previews = []
     for reference in references:
         item = access.item_to_read(tx, caller, reference, reach=access.READ_ACTIONS)
@@ -46,7 +47,7 @@ def preview_items(
             raise UnknownEntity(entity_guid)
         if not _stands_in_list(tx, item, entity):
             raise EntityNotEligible(entity_guid, item.id)
-        chosen = _chosen(item.fields, field_names)
+        chosen = _chosen(item.fields, names)
         previews.append(Preview(item=item, fields=chosen, work_type=work_type_of(tx, item)))
     return previews
 
@@ -61,5 +62,5 @@ def _stands_in_list(tx: Transaction, item: WorkItem, entity: Entity) -> bool:
     return item.owner == entity or work_items.is_offered_to(tx, item, entity)
 
 
-def _chosen(model: DataModel, names: Sequence[str]) -> DataModel:
+def _chosen(model: DataModel, names: frozenset[str]) -> DataModel:
     return tuple(field for field in model if field.name in names) if names else model

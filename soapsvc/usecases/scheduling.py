@@ -105,6 +105,7 @@ def touch_item(tx: Transaction, item_id: int) -> WorkItem:
     Raises UnknownWorkItem, WrongState.
     """
     item = work_items.get(tx, item_id)
+    access.run_timer_first(tx, item)
     touched = item.rescheduled(schedule=item.schedule, payload=(), ignore_while_open=True)
     return work_items.save(tx, item, touched, action=Action.RESCHEDULE, by=None)
 

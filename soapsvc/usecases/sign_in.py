@@ -59,10 +59,11 @@ class SignIn:
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Future[Caller]] = {}
         self._verifiers = ThreadPoolExecutor(_VERIFIERS, "verifier")
+        self._verifiers.submit(_hash_of_nobody)  # now, else the first unknown name would take longer than the others
 
     def close(self) -> None:
-        """Let go of the threads."""
-        self._verifiers.shutdown()
+        """Let go of the threads; nobody waits any longer for checks that have not begun."""
+        self._verifiers.shutdown(cancel_futures=True)
 
     async def caller(self, name: str, password: str) -> Caller:
         """Give who signs in. Raises NotAuthenticated, with one text whatever was wrong."""
@@ -86,13 +87,13 @@ class SignIn:
     async def _check(self, proof: bytes, name: str, password: str) -> Caller:
         account = await asyncio.wrap_future(self._database.read(lambda tx: people.find_account(tx, name)))
         remembered = self._remembered.pop(proof, None)
-        person, password_hash = account or (None, _hash_of_nobody())
+        person, password_hash = account or (None, None)
         if remembered is None or remembered.password_hash != password_hash:
             # Who does not exist costs the same time as who gave a wrong password.
             loop = asyncio.get_running_loop()
             if not await loop.run_in_executor(self._verifiers, _verify, password_hash, password):
                 raise NotAuthenticated(NOT_AUTHENTICATED)
-        if person is None:
+        if person is None or password_hash is None:
             raise NotAuthenticated(NOT_AUTHENTICATED)
         self._remember(proof, _Remembered(person, password_hash, self._clock() + self._seconds))
         return Caller(person=person)
@@ -108,8 +109,8 @@ def _hash_of_nobody() -> str:
     return _hasher.hash(secrets.token_urlsafe(32))
 
 
-def _verify(password_hash: str, password: str) -> bool:
+def _verify(password_hash: str | None, password: str) -> bool:
     try:
-        return _hasher.verify(password_hash, password)
+        return _hasher.verify(password_hash or _hash_of_nobody(), password)
     except argon2.exceptions.VerificationError:
         return False
