@@ -2,14 +2,16 @@
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from lxml import etree
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from soapsvc.domain import data
 from soapsvc.domain.data import Direction, FieldType
 from soapsvc.domain.errors import InvalidField
+from soapsvc.domain.values import is_xml_text
 from soapsvc.domain.work_item import DEFAULT_PRIORITY, NAME_MAX_LENGTH, PRIORITIES, Distribution
 from soapsvc.domain.work_type import ID_MAX_LENGTH, WorkModel, WorkType
 
@@ -17,6 +19,15 @@ MOST_BYTES = 1_000_000
 _DIRECTIONS = {"input": Direction.INPUT, "output": Direction.OUTPUT, "inout": Direction.INOUT}
 
 Path_ = tuple[Hashable, ...]
+
+
+def _xml_text(text: str) -> str:
+    if not is_xml_text(text):
+        raise ValueError("it has characters that XML cannot hold")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_xml_text)]
 
 
 class InvalidWorkTypeFile(Exception):
@@ -28,29 +39,29 @@ class _Entry(BaseModel):
 
 
 class _FieldEntry(_Entry):
-    name: str
+    name: Text
     direction: Literal["input", "output", "inout"]
     type: FieldType = Field(strict=False)
     optional: bool = False
     array: bool = False
     length: int | None = Field(None, ge=0)
     decimals: int | None = Field(None, ge=0)
-    class_name: str | None = None
-    values: list[str] = []
+    class_name: Text | None = None
+    values: list[Text] = []
 
 
 class _ModelEntry(_Entry):
-    name: str = Field(min_length=1, max_length=NAME_MAX_LENGTH)
-    description: str | None = None
+    name: Text = Field(min_length=1, max_length=NAME_MAX_LENGTH)
+    description: Text | None = None
     priority: int = Field(DEFAULT_PRIORITY, ge=PRIORITIES[0], le=PRIORITIES[-1])
     distribution: Literal["OFFER", "ALLOCATE"] = "OFFER"
-    offer_to: list[str] = []
+    offer_to: list[Text] = []
 
 
 class _TypeEntry(_Entry):
-    id: str = Field(min_length=1, max_length=ID_MAX_LENGTH)
-    description: str = ""
-    version: str | None = None
+    id: Text = Field(min_length=1, max_length=ID_MAX_LENGTH)
+    description: Text = ""
+    version: Text | None = None
     piled: bool = False
     piling_limit: int | None = Field(None, ge=1)
     reoffer_on_close: bool = False
@@ -124,12 +135,25 @@ def _line_of(at: Path_, lines: dict[Path_, int]) -> int:
 
 def _work_type(path: Path, entry: _TypeEntry, lines: dict[Path_, int], position: int) -> WorkType:
     values = entry.model_dump(exclude={"fields", "model"})
+    for number, field in enumerate(entry.fields):
+        if field.type in data.COMPLEX_TYPES and not all(map(_is_value_element, field.values)):
+            line = _line_of(("work_types", position, "fields", number, "values"), lines)
+            raise InvalidWorkTypeFile(f"{path}, line {line}: a value of {field.name} is no <value> element of XML")
     try:
         fields = data.declared(_field(field) for field in entry.fields)
     except InvalidField as error:
         line = _line_of(("work_types", position, "fields"), lines)
         raise InvalidWorkTypeFile(f"{path}, line {line}: {error}") from None
     return WorkType(**values, fields=fields, model=_model(entry.model) if entry.model else None)
+
+
+def _is_value_element(text: str) -> bool:
+    """Say whether a text is XML that can be sent as it is: it will be part of answers."""
+    try:
+        root = etree.fromstring(text, etree.XMLParser(resolve_entities=False, no_network=True))
+    except (etree.XMLSyntaxError, ValueError):
+        return False
+    return root.tag == "value" and not root.getroottree().docinfo.doctype and not text.lstrip().startswith("<?xml")
 
 
 def _field(entry: _FieldEntry) -> data.Field:

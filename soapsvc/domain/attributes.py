@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from soapsvc.domain.errors import InvalidWorkItem
-from soapsvc.domain.values import LONG_MAX, LONG_MIN
+from soapsvc.domain.values import LONG_MAX, LONG_MIN, is_xml_text
 
 AttributeValue = int | Decimal | datetime | str
 
@@ -54,9 +54,13 @@ def check_attributes(attributes: Mapping[str, AttributeValue]) -> None:
             raise InvalidWorkItem(name, "there is no such attribute, or it is of another type")
         if isinstance(value, int) and not LONG_MIN <= value <= LONG_MAX:
             raise InvalidWorkItem(name, "it is beyond 64 bits")
+        if isinstance(value, str) and not is_xml_text(value):
+            raise InvalidWorkItem(name, "it has characters that XML cannot hold")
         if isinstance(value, Decimal) and not value.is_finite():
             raise InvalidWorkItem(name, "it is not a number")
         if isinstance(value, str) and len(value) > LONGEST_TEXT[name]:
             raise InvalidWorkItem(name, f"it is longer than {LONGEST_TEXT[name]} characters")
+        if isinstance(value, str) and not is_xml_text(value):
+            raise InvalidWorkItem(name, "it has characters that XML cannot hold")
         if isinstance(value, Decimal) and len(value.as_tuple().digits) > _MOST_DIGITS:
             raise InvalidWorkItem(name, f"it has more than {_MOST_DIGITS} digits")

@@ -81,6 +81,8 @@ def declared(fields: Iterable[Field]) -> DataModel:
     for field in fields:
         if not field.name.strip() or len(field.name) > NAME_MAX_LENGTH:
             raise InvalidField(field.name[:NAME_MAX_LENGTH], f"a name has 1 to {NAME_MAX_LENGTH} characters")
+        if not values.is_xml_text(field.name):
+            raise InvalidField(repr(field.name), "its name has characters that XML cannot hold")
         if field.name in model:
             raise InvalidField(field.name, "it is declared twice")
         if (field.length is not None and field.length < 0) or (field.decimals is not None and field.decimals < 0):
@@ -157,6 +159,8 @@ def _with_values_of(field: Field, supplied: Field) -> Field:
     for value in supplied.values:
         if len(value) > VALUE_MAX_LENGTH:
             raise InvalidField(field.name, f"a value is longer than {VALUE_MAX_LENGTH} characters")
+        if not values.is_xml_text(value):
+            raise InvalidField(field.name, "a value has characters that XML cannot hold")
         if reason := _CHECKS[field.type](field, value):
             raise InvalidField(field.name, reason)
     return replace(field, values=supplied.values, complex_values=is_complex)

@@ -13,7 +13,13 @@ _CLOCK = r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})" + _ZONE + r"\Z")
 _TIME = re.compile(_CLOCK + _ZONE + r"\Z")
 _MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T" + _CLOCK + _ZONE + r"\Z")
+_XML_TEXT = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def is_xml_text(text: str) -> bool:
+    """Say whether XML 1.0 can hold a text: else no answer could show it."""
+    return _XML_TEXT.fullmatch(text) is not None
 
 
 def parse_boolean(text: str) -> bool:

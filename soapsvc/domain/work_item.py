@@ -1,7 +1,7 @@
 """The work item: a value that never changes, and the transitions that give the next one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -13,6 +13,7 @@ from soapsvc.domain.errors import InvalidField, InvalidWorkItem, StaleVersion, W
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action, State
+from soapsvc.domain.values import is_xml_text
 
 LATEST = -1
 """A supplied version that means "whatever is stored", as an absent one does."""
@@ -66,6 +67,9 @@ class NewWorkItem:
             raise InvalidWorkItem("name", f"it must have 1 to {NAME_MAX_LENGTH} characters")
         if self.description is not None and len(self.description) > DESCRIPTION_MAX_LENGTH:
             raise InvalidWorkItem("description", f"it has more than {DESCRIPTION_MAX_LENGTH} characters")
+        for what, text in {"name": self.name, "description": self.description, **asdict(self.context)}.items():
+            if text is not None and not is_xml_text(text):
+                raise InvalidWorkItem(what.replace("_", " "), "it has characters that XML cannot hold")
         check_priority(self.priority)
         check_attributes(self.attributes)
 

@@ -27,6 +27,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 XML = b"text/xml; charset=utf-8"
 _CHARSETS = {None, "utf-8", "utf-16", "iso-8859-1", "us-ascii"}
 _LONGEST_CONTENT_TYPE = 2_000
+_SMALL_MESSAGE = 50_000
 _CHALLENGE = (b"www-authenticate", b'Basic realm="soapsvc", charset="UTF-8"')
 
 
@@ -154,11 +155,17 @@ class SoapApplication:
         caller = await self._sign_in.caller(credentials.name, credentials.password)
         return replace(caller, must_supply_version=self._version_required)
 
+    async def _arguments(self, operation: Operation, request: Envelope) -> tuple[Any, ...]:
+        """Read the request: a large one in a thread, for it would keep the event loop from everybody else."""
+        if request.length <= _SMALL_MESSAGE:
+            return protocol.read(operation, request.body, self._limits)
+        return await asyncio.to_thread(protocol.read, operation, request.body, self._limits)
+
     async def _act(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> bytes:
         """Run the operation as one unit of work; a write's result comes when it is on disk."""
         request_id = security.request_id_of(request.headers) if operation.writes else None
         digest = protocol.digest(request.body, soap) if request_id is not None else ""
-        arguments = protocol.read(operation, request.body, self._limits)
+        arguments = await self._arguments(operation, request)
 
         def act(tx: Transaction) -> bytes:
             # Written within the unit: an answer that cannot be written takes its change back, for the fault will say

@@ -37,10 +37,11 @@ class MessageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The parts of a request: its header blocks, and the element in its body."""
+    """The parts of a request: its header blocks, the element in its body, and how many bytes it came in."""
 
     headers: Sequence[etree._Element]
     body: etree._Element
+    length: int
 
 
 _local = threading.local()
@@ -63,7 +64,7 @@ def parse(message: bytes, charset: str | None, limits: MessageLimits, soap: Soap
         _check_frame(root)
         _check_encoding(body)
     _check_understood(headers, soap)
-    return Envelope(headers, body)
+    return Envelope(headers, body, len(message))
 
 
 def _parse_xml(message: bytes, charset: str | None, soap: SoapVersion) -> etree._Element:

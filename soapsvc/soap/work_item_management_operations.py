@@ -140,7 +140,7 @@ class WorkItemManagementService(Service):
             return None, [convert.entity_id(entity) for entity in entities]
         return [entity.guid for entity in entities], None
 
-    @operation(_ID, _BODY, result=("workItemID", _ID), faults=(_W, _I, _V, _S, _X))
+    @operation(_ID, _BODY, result=("workItemID", _ID), faults=(_W, _I, _V, _S, _X, _R))
     def saveOpenWorkItem(call: Call, workItemID: Any, workItemPayload: Any) -> Any:
         """Keep new data of an item that stays open."""
         reference, payload = convert.item_reference(workItemID), convert.fields(workItemPayload)

@@ -72,9 +72,11 @@ def close_items(tx: Transaction, caller: Caller, batch: Sequence[Close]) -> list
 def save_item(tx: Transaction, caller: Caller, reference: ItemReference, payload: Sequence[Field]) -> WorkItem:
     """Keep new data of an item that stays open.
 
-    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidRequest.
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, Rescheduled, InvalidRequest.
     """
     item = open_item_to_change(tx, caller, reference)
+    item.check_state(Action.SAVE)
+    check_not_rescheduled(item, reference.version)
     saved = item.saved(payload=payload)
     return work_items.save(tx, item, saved, action=Action.SAVE, by=caller.person)
 

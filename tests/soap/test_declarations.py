@@ -61,7 +61,7 @@ DECLARED_FAULTS = {
     "reallocateWorkItem": "VWIESX",
     "reallocateWorkItemData": "VWIESX",
     "getOfferSet": "IVSX",
-    "saveOpenWorkItem": "WIVSX",
+    "saveOpenWorkItem": "WIVSXR",  # R is ours: a save could hide a reschedule as well as a close
     "pendWorkItem": "VWISX",
     "setWorkItemPriority": "VWSIX",
     "scheduleWorkItem": "WIESX",

@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from soapsvc.domain.work_item import WorkItem
+from soapsvc.storage import work_items
+from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import Answer
 from tests.conftest import Soap
 from tests.soap.conftest import Start
@@ -124,3 +126,25 @@ def test_a_database_that_cannot_be_opened_is_an_internal_fault(start: Start, tmp
         file.mkdir()
         fault = _check(soap.ask("getWorkItemHeader", '<workItemID id="1"/>'))
     assert fault.error_code == "BRM_INTERNAL_STORAGE"
+
+
+def test_an_answer_that_cannot_be_written_takes_its_change_back(soap: Soap, offered: WorkItem) -> None:
+    """Its fault says that nothing was changed. Only what came by another way than ours can be so."""
+
+    def spoil(tx: Transaction) -> None:
+        tx.connection.execute(sa.text("UPDATE work_item SET name = :name WHERE id = :id"), _spoilt(offered.id))
+
+    def versions(tx: Transaction) -> tuple[int, int]:
+        rows = tx.connection.execute(
+            sa.text("SELECT count(*) FROM history WHERE work_item_id = :id"), {"id": offered.id}
+        )
+        return work_items.get(tx, offered.id).version, rows.scalar_one()
+
+    soap.database.write(spoil).result(10)
+    fault = _check(soap.ask("allocateAndOpenWorkItem", TAKE.format(id=offered.id)))
+    assert fault.text == "The service failed; nothing was changed"
+    assert soap.database.read(versions).result(10) == (0, 1)
+
+
+def _spoilt(item_id: int) -> dict[str, object]:
+    return {"id": item_id, "name": "a\x01b"}

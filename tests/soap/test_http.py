@@ -117,6 +117,13 @@ def test_a_schema_is_not_to_be_posted_to(soap: Soap) -> None:
 # Media types
 
 
+def test_a_content_type_that_would_take_long_to_read_is_refused_unread(soap: Soap) -> None:
+    """It comes before any sign-in, and Python takes time by the square of its length."""
+    answer = soap.calls.call("POST", SERVICE, MESSAGE, {"content-type": 'text/xml; a="' + ";" * 1_000_000})
+    assert answer.status == 415
+    assert b"2000 characters" in answer.body
+
+
 @pytest.mark.parametrize(
     "content_type",
     [None, "", "text/plain", "text/html", "application/xml", "application/json", "application/soap", "text",

@@ -268,3 +268,29 @@ def test_items_are_listed_by_id_and_the_highest_id_is_known(database, new_item):
 
     assert database.read(work_items.highest_id).result(10) == ids[-1]
     assert [item.id for item in database.read(lambda tx: work_items.first(tx, 2)).result(10)] == ids[:2]
+
+
+def test_items_that_changed_in_different_attributes_do_not_share_a_statement(database, new_item, stored):
+    """The statement is made of the first one's columns: it would lose the others'."""
+    one, two = new_item(), new_item()
+    changes = [(one, replace(one, priority=1)), (two, replace(two, priority=1, name="Other"))]
+
+    with pytest.raises(ValueError, match="different attributes"):
+        database.write(lambda tx: work_items.save_alike(tx, changes, action=Action.SET_PRIORITY, by=None)).result(10)
+    assert (stored(one.id), stored(two.id)) == (one, two)
+
+
+def test_of_items_saved_together_one_that_moved_keeps_all_as_they_were(database, new_item, stored):
+    one, two = new_item(), new_item()
+
+    def race(tx):
+        rival = work_items.get(tx, two.id)
+        work_items.save(tx, rival, replace(rival, priority=9), action=Action.SET_PRIORITY, by=None)
+        changes = [(item, replace(item, priority=1)) for item in (one, two)]
+        with pytest.raises(LostRace):
+            work_items.save_alike(tx, changes, action=Action.SET_PRIORITY, by=None)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        database.write(race).result(10)
+    assert (stored(one.id).version, stored(two.id).version) == (0, 0)

@@ -258,8 +258,11 @@ class Model:
         else:
             item.state = target
 
-    def _saveOpenWorkItem(self, item: Item, who: str, *, data: dict[str, str], **_: object) -> None:  # noqa: N802
+    def _saveOpenWorkItem(  # noqa: N802
+        self, item: Item, who: str, *, version: int | None, data: dict[str, str], **_: object
+    ) -> None:
         self._check_open(item, who, "OPENED", "SUSPENDED")
+        self._check_known(item, version)
         self._fill(item, data)
 
     def _completeWorkItem(  # noqa: N802

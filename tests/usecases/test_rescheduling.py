@@ -106,13 +106,20 @@ def test_who_has_an_item_open_is_told_of_new_data_before_he_ends_his_work(
     assert finish(how, opened, 2).version == 3
 
 
-def test_saving_is_not_stopped_by_new_data(reschedule, typed, take, write, cast):
+def test_a_save_that_names_no_version_does_not_overwrite_new_data_unknowingly(
+    reschedule, typed, take, write, cast, stored
+):
     opened = take(typed)
-    reschedule(opened, valued(CUSTOMER, "Bach"))
+    changed = reschedule(opened, valued(NOTES, "the scheduler's"))
 
-    payload = [valued(NOTES, "mine")]
-    saved = write(lambda tx: items.save_item(tx, cast.caller("ana"), ItemReference(id=opened.id), payload))
-    assert (values_of(saved)["Customer"], values_of(saved)["Notes"]) == (("Bach",), ("mine",))
+    def save(version: int | None):
+        reference = ItemReference(id=opened.id, version=version)
+        return write(lambda tx: items.save_item(tx, cast.caller("ana"), reference, [valued(NOTES, "mine")]))
+
+    with pytest.raises(Rescheduled):
+        save(None)
+    assert stored(opened.id) == changed
+    assert values_of(save(changed.version))["Notes"] == ("mine",)
 
 
 def test_a_reschedule_that_changes_no_value_disturbs_nobody(reschedule, typed, take, finish):

@@ -211,3 +211,13 @@ def test_in_a_batch_that_fails_the_timers_stand_and_nothing_else(hidden, offered
         )
     assert (stored(item.id).state, stored(item.id).version) == (State.ALLOCATED, 3)
     assert stored(offered.id) == offered
+
+
+def test_a_touch_of_an_item_that_is_due_applies_its_timer_first(hidden, clock, write, stored):
+    item = hidden()
+    clock[0] = 1.01
+
+    touched = write(lambda tx: scheduling.touch_item(tx, item.id))
+
+    assert (touched.version, touched.state) == (4, State.ALLOCATED)
+    assert stored(item.id) == touched

@@ -178,3 +178,16 @@ def test_a_missing_a_huge_and_an_unreadable_file_are_named(path, tmp_path):
     with pytest.raises(InvalidWorkTypeFile, match="cannot be read"):
         work_type_file.read(path)
     assert "1000000 bytes" in complaint(path, "#" * 1_000_001)
+
+
+@pytest.mark.parametrize(
+    "value", ["<a", "plain", "<other/>", "<value/><value/>", "<!DOCTYPE value><value/>", "<?xml?>"]
+)
+def test_free_xml_that_no_answer_could_hold_is_refused_with_its_line(path, value):
+    field = f"{{name: Policy, direction: inout, type: Complex, values: ['{value}']}}"
+
+    assert "line 4" in complaint(path, f"work_types:\n  - id: claim\n    fields:\n      - {field}\n")
+
+
+def test_a_text_that_xml_cannot_hold_is_refused(path):
+    assert "XML cannot hold" in complaint(path, 'work_types:\n  - id: claim\n    description: "a\\x01b"\n')
