@@ -11,25 +11,14 @@ from soapsvc.domain.work_item import WorkItem
 from soapsvc.domain.work_type import WorkType
 from tests.conftest import FIELDS
 from tests.soap.conftest import Ask, Refused
+from tests.support.requests import identity as _identity
+from tests.support.requests import notes as _notes
+from tests.support.requests import values as _values
 
 Stored = Callable[[int], WorkItem]
 NewItem = Callable[..., WorkItem]
 NewType = Callable[..., WorkType]
 NO_DATA = "<workItemPayload><dataModel/></workItemPayload>"
-
-
-def _identity(item: WorkItem, version: int | None = None) -> str:
-    return f'<workItemID id="{item.id}"/>' if version is None else f'<workItemID id="{item.id}" version="{version}"/>'
-
-
-def _notes(text: str) -> str:
-    field = f'<inouts name="Notes" type="String"><simpleSpec><value>{text}</value></simpleSpec></inouts>'
-    return f"<workItemPayload><dataModel>{field}</dataModel></workItemPayload>"
-
-
-def _values(item: WorkItem, name: str) -> tuple[str, ...]:
-    (found,) = [field.values for field in item.fields if field.name == name]
-    return found
 
 
 # saveOpenWorkItem

@@ -21,6 +21,7 @@ from soapsvc.usecases import people, scheduling
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import FIELDS, PASSWORD, Soap
 from tests.soap.conftest import Start
+from tests.support.requests import values as _values
 from tests.support.soap import Fault, content_of
 
 Stored = Callable[[int], WorkItem]
@@ -46,11 +47,6 @@ def _payload(fields: str) -> str:
 def _text_field(name: str, *values: str, kind: str = "inouts", type_: str = "String") -> str:
     spec = "".join(f"<value>{value}</value>" for value in values)
     return f'<{kind} name="{name}" type="{type_}"><simpleSpec>{spec}</simpleSpec></{kind}>'
-
-
-def _values(item: WorkItem, name: str) -> tuple[str, ...]:
-    (found,) = [field.values for field in item.fields if field.name == name]
-    return found
 
 
 # The form of answers

@@ -14,6 +14,7 @@ from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.usecases import scheduling
 from tests.conftest import Soap
 from tests.soap.conftest import Ask, Refused, Start
+from tests.support.requests import notes as _notes
 from tests.support.soap import Fault, content_of, envelope, request
 
 NewItem = Callable[..., WorkItem]
@@ -108,11 +109,6 @@ def test_nobody_is_told_who_there_is_without_signing_in(soap: Soap) -> None:
 
 
 # getWorkItemHistory
-
-
-def _notes(text: str) -> str:
-    field = f'<inouts name="Notes" type="String"><simpleSpec><value>{text}</value></simpleSpec></inouts>'
-    return f"<workItemPayload><dataModel>{field}</dataModel></workItemPayload>"
 
 
 @pytest.fixture

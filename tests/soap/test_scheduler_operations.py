@@ -12,6 +12,8 @@ from soapsvc.domain.work_item import WorkItem
 from soapsvc.domain.work_type import WorkModel, WorkType
 from tests.soap.conftest import Ask, Refused
 from tests.support.operations import WRITES, content
+from tests.support.requests import identity as _identity
+from tests.support.requests import values as _values
 
 Stored = Callable[[int], WorkItem]
 NewItem = Callable[..., WorkItem]
@@ -23,21 +25,12 @@ CONTEXT = (
 SCHEDULER = ("enableWorkItem", "rescheduleWorkItem", "cancelWorkItem", "suspendWorkItem", "resumeWorkItem")
 
 
-def _identity(item: WorkItem, version: int | None = None) -> str:
-    return f'<workItemID id="{item.id}"/>' if version is None else f'<workItemID id="{item.id}" version="{version}"/>'
-
-
 def _text(name: str, value: str, kind: str = "inouts", type_: str = "String") -> str:
     return f'<{kind} name="{name}" type="{type_}"><simpleSpec><value>{value}</value></simpleSpec></{kind}>'
 
 
 def _body(fields: str = "") -> str:
     return f"<itemBody><dataModel>{fields}</dataModel></itemBody>"
-
-
-def _values(item: WorkItem, name: str) -> tuple[str, ...]:
-    (found,) = [field.values for field in item.fields if field.name == name]
-    return found
 
 
 def _succeeds(ask: Ask, operation: str, content_: str) -> None:
