@@ -1,6 +1,5 @@
 """The one ASGI application: sends each request to its door, and answers for the service's health."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -41,8 +40,8 @@ class Front:
     async def _is_ready(self) -> bool:
         """Say whether both ways to the database work: the writer's too, for it may be all that is broken."""
         try:
-            await asyncio.wrap_future(self._database.read(lambda tx: tx.now()))
-            await asyncio.wrap_future(self._database.write(schema.touch))
+            await self._database.seen(lambda tx: tx.now())
+            await self._database.written(schema.touch)
         except StorageUnavailable:
             return False
         return True

@@ -171,9 +171,9 @@ async def _sweep(database: Database) -> None:
     """Do what is due by the clock, about once a second, in portions that leave room for callers between them."""
     while True:
         try:
-            while await asyncio.wrap_future(database.write(partial(timers.bring_back_due, most=SWEEP_PORTION))):
+            while await database.written(partial(timers.bring_back_due, most=SWEEP_PORTION)):
                 pass
-            await asyncio.wrap_future(database.write(repeats.forget_old))
+            await database.written(repeats.forget_old)
         except Exception:  # whatever it is, hidden items must not stay hidden for it
             _log.exception("the sweep failed; it will try again")
         await asyncio.sleep(SWEEP_SECONDS)

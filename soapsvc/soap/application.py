@@ -177,8 +177,8 @@ class SoapApplication:
                 return act(tx)
             return repeats.answer_once(tx, caller, request_id, digest, lambda: act(tx))
 
-        run = self._database.write if operation.writes else self._database.read
-        return await asyncio.wrap_future(run(act_once))
+        run = self._database.written if operation.writes else self._database.seen
+        return await run(act_once)
 
 
 def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:

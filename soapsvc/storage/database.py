@@ -1,27 +1,26 @@
 """Units of work on SQLite: one writer commits many callers' units at once; readers never wait for it."""
 
+import asyncio
 import logging
-import queue
+import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from soapsvc.domain.errors import LostRace, StorageUnavailable
 from soapsvc.storage import sqlite
-from soapsvc.storage.transaction import Follower, RunFirst, Transaction
-
-Result = TypeVar("Result")
-Unit = Callable[[Transaction], Result]
+from soapsvc.storage.tasks import Outcome, Result, Task, TaskQueue, Unit, deliver
+from soapsvc.storage.transaction import RunFirst, Transaction
 
 Clock = Callable[[datetime], datetime]
 """Gives the service's time for the database's: the same, unless a test wants another."""
 
 MOST_UNITS_A_COMMIT = 128
+MOST_UNITS_A_LOOK = 32
 MOST_RUNS_A_UNIT = 5
 MOST_UNITS_FIRST = 100
 READERS = 4
@@ -34,45 +33,6 @@ def real_time(now: datetime) -> datetime:
     return now
 
 
-@dataclass(slots=True)
-class _Task(Generic[Result]):
-    """A unit that waits for the writer, and who waits for it."""
-
-    unit: Unit[Result]
-    future: Future[Result]
-    tx: Transaction | None = None
-    """Its last run; those before it were dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a unit came to, held back until the commit that it shares: even a fault may rest on a neighbour's write."""
-
-    task: _Task[Any]
-    result: Any = None
-    error: BaseException | None = None
-    earlier: tuple["_Outcome", ...] = ()
-    """Of units that this one wanted to run first; nobody waits for them."""
-
-    def _followers(self) -> Sequence[Follower]:
-        if self.task.tx is None:
-            return ()
-        return self.task.tx.followers_of_commit if self.error is None else self.task.tx.followers_of_rollback
-
-    def deliver(self) -> None:
-        for outcome in self.earlier:
-            outcome.deliver()
-        for follower in self._followers():
-            try:
-                follower()
-            except Exception:
-                _log.exception("what should follow a unit of work failed")
-        if self.error is None:
-            self.task.future.set_result(self.result)
-        else:
-            self.task.future.set_exception(self.error)
-
-
 class _TransactionLost(Exception):
     """SQLite gave up the whole transaction (disk full, I/O error), and with it every unit of the batch."""
 
@@ -80,9 +40,9 @@ class _TransactionLost(Exception):
 class Database:
     """The store of one service on one SQLite file.
 
-    `write` and `read` take a unit of work, a plain function of a transaction, and give a future: await it with
-    `asyncio.wrap_future`, or block on `.result()`. It fails with whatever the unit raised, or with
-    StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
+    `write` and `read` take a unit of work, a plain function of a transaction, and give a future to block on;
+    `written` and `seen` do the same for who runs on an event loop. The future fails with whatever the unit raised, or
+    with StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
     """
 
     def __init__(self, url: sa.URL, *, clock: Clock = real_time) -> None:
@@ -90,29 +50,36 @@ class Database:
         self.writer = sqlite.writer_engine(self.path)
         self.reader = sqlite.reader_engine(self.path, connections=READERS)
         self._clock = clock
-        self._tasks: queue.SimpleQueue[_Task[Any] | None] = queue.SimpleQueue()
-        self._connection: sa.Connection | None = None
-        self._readers = ThreadPoolExecutor(READERS, "reader")
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._writes = TaskQueue(takers=1, most=MOST_UNITS_A_COMMIT)
+        self._reads = TaskQueue(takers=READERS, most=MOST_UNITS_A_LOOK)
         self._closing = threading.Lock()
         self._closed = False
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run_writer, name="writer", daemon=True),
+            *(threading.Thread(target=self._run_reader, name=f"reader-{n}", daemon=True) for n in range(READERS)),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def write(self, unit: Unit[Result]) -> Future[Result]:
         """Run a unit that may change things, in its own savepoint of a shared transaction."""
         future: Future[Result] = Future()
-        with self._closing:
-            if self._closed:
-                raise StorageUnavailable("The service is shutting down; nothing was changed")
-            self._tasks.put(_Task(unit, future))
+        self._put(self._writes, Task(unit, future))
         return future
 
     def read(self, unit: Unit[Result]) -> Future[Result]:
-        """Run a unit that only looks, on a connection of its own, against one committed state."""
-        with self._closing:
-            if self._closed:
-                raise StorageUnavailable("The service is shutting down")
-            return self._readers.submit(self._read, unit)
+        """Run a unit that only looks, against one committed state."""
+        future: Future[Result] = Future()
+        self._put(self._reads, Task(unit, future))
+        return future
+
+    def written(self, unit: Unit[Result]) -> Awaitable[Result]:
+        """Do what `write` does, for who awaits it on an event loop."""
+        return self._put_on_loop(self._writes, unit)
+
+    def seen(self, unit: Unit[Result]) -> Awaitable[Result]:
+        """Do what `read` does, for who awaits it on an event loop."""
+        return self._put_on_loop(self._reads, unit)
 
     def close(self) -> None:
         """Finish what was taken on, then let go of the file."""
@@ -120,103 +87,118 @@ class Database:
             if self._closed:
                 return
             self._closed = True
-            self._tasks.put(None)
-        self._thread.join()
-        self._readers.shutdown()
+            self._writes.end()
+            self._reads.end()
+        for thread in self._threads:
+            thread.join()
         self.writer.dispose()
         self.reader.dispose()
 
-    def _read(self, unit: Unit[Result]) -> Result:
-        try:
-            with self.reader.connect() as connection:
-                return unit(Transaction(connection, self._clock))
-        except sa.exc.DBAPIError as error:
-            raise self._said_plainly(error) from error
+    def _put_on_loop(self, tasks: TaskQueue, unit: Unit[Result]) -> Awaitable[Result]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._put(tasks, Task(unit, future, loop))
+        return future
 
-    def _run(self) -> None:
-        while batch := self._next_batch():
-            self._commit(batch)
-        self._disconnect()
+    def _put(self, tasks: TaskQueue, task: Task[Any]) -> None:
+        with self._closing:
+            if self._closed:
+                raise StorageUnavailable("The service is shutting down; nothing was changed")
+            tasks.put(task)
 
-    def _next_batch(self) -> list[_Task[Any]]:
-        """Wait for a task, then take what else is waiting; empty at the end of the service."""
-        batch: list[_Task[Any]] = []
-        task = self._tasks.get()
-        while task is not None:
-            if task.future.set_running_or_notify_cancel():
-                batch.append(task)
-            if len(batch) == MOST_UNITS_A_COMMIT:
-                return batch
+    def _now(self) -> datetime:
+        # SQLite's clock is this machine's: to ask it would be one statement more for every unit.
+        return self._clock(datetime.now(UTC))
+
+    def _run_reader(self) -> None:
+        connection: sa.Connection | None = None
+        while batch := self._reads.take():
             try:
-                task = self._tasks.get_nowait() if batch else self._tasks.get()
-            except queue.Empty:
-                return batch
-        if batch:
-            self._tasks.put(None)  # the end was met behind these: finish them first, then meet it again
-        return batch
+                connection = connection or self.reader.connect()
+                with connection.begin():
+                    outcomes = [self._look(connection, task) for task in batch]
+            except Exception as error:
+                outcomes = [self._failed(task, error) for task in batch]
+                _close(connection)
+                connection = None
+            deliver(outcomes)
+        _close(connection)
 
-    def _commit(self, batch: list[_Task[Any]]) -> None:
-        """Run every unit of the batch in one transaction, commit once, and only then tell anyone anything."""
+    def _look(self, connection: sa.Connection, task: Task[Any]) -> Outcome:
+        """Run a unit that only looks; what it hangs on its transaction is dropped."""
         try:
-            connection = self._connect()
-            with connection.begin():
-                outcomes = [self._attempt(connection, task) for task in batch]
-        except Exception as error:
-            failure = self._said_plainly(error)
-            failure.__cause__ = error
-            outcomes = [_Outcome(task, error=failure) for task in batch]
-            self._disconnect()
-        for outcome in outcomes:
-            outcome.deliver()
+            return Outcome(task, result=task.unit(Transaction(connection, self._now)))
+        except BaseException as error:  # also SystemExit: a reader serves everybody and must go on
+            return Outcome(task, error=self._said_plainly(error))
 
-    def _attempt(self, connection: sa.Connection, task: _Task[Any]) -> _Outcome:
+    def _run_writer(self) -> None:
+        connection: sa.Connection | None = None
+        while batch := self._writes.take():
+            # Every unit of the batch in one transaction, one commit, and only then is anyone told anything.
+            try:
+                connection = connection or self.writer.connect()
+                with connection.begin():
+                    outcomes = [self._attempt(connection, task) for task in batch]
+            except Exception as error:
+                outcomes = [self._failed(task, error) for task in batch]
+                _close(connection)
+                connection = None
+            deliver(outcomes)
+        _close(connection)
+
+    def _attempt(self, connection: sa.Connection, task: Task[Any]) -> Outcome:
         """Run one unit in a savepoint; again if it lost a race against another write, or wants one to run first."""
-        earlier: list[_Outcome] = []
+        earlier: list[Outcome] = []
         races = 0
         while races < MOST_RUNS_A_UNIT and len(earlier) < MOST_UNITS_FIRST:
-            tx = task.tx = Transaction(connection, self._clock)
-            connection.exec_driver_sql("SAVEPOINT unit")
+            tx = task.tx = Transaction(connection, self._now)
+            tx.driver.execute("SAVEPOINT unit")
             try:
                 result = task.unit(tx)
-                connection.exec_driver_sql("RELEASE unit")
-                return _Outcome(task, result=result, earlier=tuple(earlier))
+                tx.driver.execute("RELEASE unit")
+                return Outcome(task, result=result, earlier=tuple(earlier))
             except LostRace:
-                self._undo(connection)
+                _undo(tx)
                 races += 1
             except RunFirst as demand:
-                self._undo(connection)
-                earlier.append(self._attempt(connection, _Task(demand.unit, Future())))
+                _undo(tx)
+                earlier.append(self._attempt(connection, Task(demand.unit, Future())))
                 if earlier[-1].error is not None:
-                    return _Outcome(task, error=earlier[-1].error, earlier=tuple(earlier))
+                    return Outcome(task, error=earlier[-1].error, earlier=tuple(earlier))
             except BaseException as error:  # also SystemExit: the writer serves everybody and must go on
-                self._undo(connection)
-                failure = self._said_plainly(error) if isinstance(error, sa.exc.DBAPIError) else error
-                return _Outcome(task, error=failure, earlier=tuple(earlier))
+                _undo(tx)
+                return Outcome(task, error=self._said_plainly(error), earlier=tuple(earlier))
         failure = StorageUnavailable("The work item is changing too fast; nothing was changed")
-        return _Outcome(task, error=failure, earlier=tuple(earlier))
+        return Outcome(task, error=failure, earlier=tuple(earlier))
 
-    def _undo(self, connection: sa.Connection) -> None:
-        """Take back one unit; where SQLite took back everything already, all units of the batch are lost."""
-        if not getattr(connection.connection.dbapi_connection, "in_transaction", False):
-            raise _TransactionLost
-        connection.exec_driver_sql("ROLLBACK TO unit")
-        connection.exec_driver_sql("RELEASE unit")
+    def _failed(self, task: Task[Any], error: Exception) -> Outcome:
+        """Give what a unit came to whose whole transaction failed, though it may have gone well itself."""
+        failure = self._said_plainly(error)
+        if not isinstance(failure, StorageUnavailable):
+            failure = StorageUnavailable(f"The database {self.path} took back a whole transaction")
+            failure.__cause__ = error
+        return Outcome(task, error=failure)
 
-    def _connect(self) -> sa.Connection:
-        if self._connection is None:
-            self._connection = self.writer.connect()
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                connection.close()
-            except sa.exc.SQLAlchemyError:
-                _log.exception("the writer's connection did not close")
-
-    def _said_plainly(self, error: Exception) -> StorageUnavailable:
+    def _said_plainly(self, error: BaseException) -> BaseException:
         """Give a failure of the database as a sentence for the operator; doors must not pass it on."""
-        if isinstance(error, sa.exc.DBAPIError):
-            return sqlite.said_plainly(error, self.path)
-        return StorageUnavailable(f"The database {self.path} took back a whole transaction")
+        if not isinstance(error, sa.exc.DBAPIError | sqlite3.Error):
+            return error
+        failure = sqlite.said_plainly(error, self.path)
+        failure.__cause__ = error
+        return failure
+
+
+def _undo(tx: Transaction) -> None:
+    """Take back one unit; where SQLite took back everything already, all units of the batch are lost."""
+    if not tx.driver.in_transaction:
+        raise _TransactionLost
+    tx.driver.execute("ROLLBACK TO unit")
+    tx.driver.execute("RELEASE unit")
+
+
+def _close(connection: sa.Connection | None) -> None:
+    if connection is not None:
+        try:
+            connection.close()
+        except sa.exc.SQLAlchemyError:
+            _log.exception("a connection to the database did not close")

@@ -14,11 +14,12 @@ from soapsvc.domain.organisation import Entity
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.work_item import WorkItem
 from soapsvc.storage.encoding import decode_fields, decode_names, encode, encode_fields
+from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import entity, history, microseconds_of, work_item
 from soapsvc.storage.transaction import Transaction
 
-_INSERT = sa.insert(history)
-_ROWS = (
+_INSERT = Statement(sa.insert(history))
+_ROWS = Statement(
     sa.select(history, entity.c.name.label("actor"), entity.c.guid.label("actor_guid"))
     .select_from(history.outerjoin(entity, entity.c.id == history.c.actor_id))
     .where(history.c.work_item_id == sa.bindparam("item"))
@@ -76,7 +77,7 @@ def prepare(
 
 def append(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Store rows that `prepare` made."""
-    tx.connection.execute(_INSERT, rows)
+    _INSERT.change_each(tx, rows)
 
 
 _HASHED = (
@@ -103,7 +104,7 @@ def of(tx: Transaction, item_id: int) -> Sequence[HistoryEntry]:
     """Give an item's history, oldest first."""
     entries: list[HistoryEntry] = []
     fields: DataModel = ()
-    for row in tx.connection.execute(_ROWS, {"item": item_id}):
+    for row in _ROWS.rows(tx, item=item_id):
         fields = fields if row.fields is None else decode_fields(row.fields)
         entries.append(_entry(row, fields))
     return entries
@@ -123,7 +124,7 @@ def _entry(row: Any, fields: DataModel) -> HistoryEntry:
     )
 
 
-_DATA_CHANGES = (
+_DATA_CHANGES = Statement(
     sa.select(history.c.action, history.c.fields)
     .where(history.c.work_item_id == sa.bindparam("item"), history.c.fields.is_not(None))
     .order_by(history.c.version)
@@ -135,7 +136,7 @@ def scheduled_fields(tx: Transaction, item_id: int) -> DataModel:
     """Give an item's data as its scheduler wants them: as first scheduled, with what he alone changed since."""
     scheduled: dict[str, Field] = {}
     before: dict[str, Field] = {}
-    for action, text in tx.connection.execute(_DATA_CHANGES, {"item": item_id}):
+    for action, text in _DATA_CHANGES.rows(tx, item=item_id):
         after = {field.name: field for field in decode_fields(text)}
         if not scheduled:
             scheduled = dict(after)
@@ -145,9 +146,10 @@ def scheduled_fields(tx: Transaction, item_id: int) -> DataModel:
     return tuple(scheduled.values())
 
 
-_CHAINS = (
+_CHAINS = Statement(
     sa.select(
         history,
+        work_item.c.id.label("item_id"),
         work_item.c.version.label("item_version"),
         work_item.c.state.label("item_state"),
         work_item.c.history_hash.label("item_hash"),
@@ -161,9 +163,9 @@ _CHAINS = (
 
 def broken_chains(tx: Transaction, *, after: int, to: int) -> Iterator[int]:
     """Give the ids, above one and up to another, of items whose history is not what was written, or not whole."""
-    rows = tx.connection.execute(_CHAINS.add_columns(work_item.c.id.label("item_id")), {"after": after, "to": to})
-    for item_id, chain in groupby(rows.mappings(), key=lambda row: int(row["item_id"])):
-        if not _is_whole([dict(row) for row in chain]):
+    rows = _CHAINS.rows(tx, after=after, to=to)
+    for item_id, chain in groupby(rows, key=lambda row: int(row.item_id)):
+        if not _is_whole([row._asdict() for row in chain]):
             yield item_id
 
 

@@ -8,25 +8,44 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import NameTaken
 from soapsvc.domain.organisation import Entity, EntityType, guid_key
+from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import account, action_grant, entity
 from soapsvc.storage.transaction import Transaction
 
 _ENTITY = (entity.c.id, entity.c.type, entity.c.guid, entity.c.name, entity.c.max_open_items)
 
-_BY_GUID = sa.select(*_ENTITY).where(entity.c.guid_key == sa.bindparam("key"))
-_RESOURCE_BY_NAME = (
+_BY_GUID = Statement(sa.select(*_ENTITY).where(entity.c.guid_key == sa.bindparam("key")))
+_RESOURCE_BY_NAME = Statement(
     sa.select(*_ENTITY).join(account, account.c.entity_id == entity.c.id).where(account.c.name == sa.bindparam("name"))
 )
-_ACCOUNT = (
+_ACCOUNT = Statement(
     sa.select(*_ENTITY, account.c.password_hash, account.c.enabled)
     .join(account, account.c.entity_id == entity.c.id)
     .where(account.c.name == sa.bindparam("name"))
 )
-_PEOPLE = sa.select(*_ENTITY).join(account, account.c.entity_id == entity.c.id).order_by(account.c.name)
-_GRANT = sa.select(action_grant.c.action).where(
-    action_grant.c.entity_id == sa.bindparam("entity"), action_grant.c.action == sa.bindparam("action")
+_PEOPLE = Statement(sa.select(*_ENTITY).join(account, account.c.entity_id == entity.c.id).order_by(account.c.name))
+_ADD_ENTITY = Statement(
+    sa.insert(entity)
+    .values({column.name: sa.bindparam(column.name) for column in entity.c if column is not entity.c.id})
+    .returning(entity.c.id)
 )
-_GRANTS = sa.select(action_grant.c.action).where(action_grant.c.entity_id == sa.bindparam("entity"))
+_ADD_ACCOUNT = Statement(sa.insert(account))
+_SET_PASSWORD_HASH = Statement(
+    sa.update(account)
+    .where(account.c.entity_id == sa.bindparam("entity"))
+    .values(password_hash=sa.bindparam("new_hash"))
+)
+_GRANT = Statement(
+    sa.select(action_grant.c.action).where(
+        action_grant.c.entity_id == sa.bindparam("entity"), action_grant.c.action == sa.bindparam("action")
+    )
+)
+_GRANTS = Statement(
+    sa.select(action_grant.c.action)
+    .where(action_grant.c.entity_id == sa.bindparam("entity"))
+    .order_by(action_grant.c.action)
+)
+_ADD_GRANT = Statement(sa.insert(action_grant))
 
 
 def add_person(
@@ -36,35 +55,31 @@ def add_person(
     for reference, exists in ((name, find_resource_by_name(tx, name)), (guid, find_entity(tx, guid))):
         if exists:
             raise NameTaken(reference)
-    columns = {
-        "type": EntityType.RESOURCE,
-        "guid": guid,
-        "guid_key": guid_key(guid),
-        "name": name,
-        "max_open_items": max_open_items,
-    }
-    (identity,) = tx.connection.execute(sa.insert(entity).values(columns)).inserted_primary_key or (0,)
-    tx.connection.execute(
-        sa.insert(account).values(entity_id=identity, name=name, password_hash=password_hash, enabled=True)
+    identity = _ADD_ENTITY.value(
+        tx,
+        type=EntityType.RESOURCE,
+        guid=guid,
+        guid_key=guid_key(guid),
+        name=name,
+        max_open_items=max_open_items,
     )
+    _ADD_ACCOUNT.change(tx, entity_id=identity, name=name, password_hash=password_hash, enabled=True)
     return Entity(id=identity, type=EntityType.RESOURCE, guid=guid, name=name, max_open_items=max_open_items)
 
 
 def set_password_hash(tx: Transaction, person: Entity, password_hash: str) -> None:
     """Replace the hash of a person's password."""
-    tx.connection.execute(
-        sa.update(account).where(account.c.entity_id == person.id).values(password_hash=password_hash)
-    )
+    _SET_PASSWORD_HASH.change(tx, entity=person.id, new_hash=password_hash)
 
 
 def find_entity(tx: Transaction, guid: str) -> Entity | None:
     """Give the entity of this GUID, in whatever case it is written."""
-    return _entity(tx.connection.execute(_BY_GUID, {"key": guid_key(guid)}).one_or_none())
+    return _entity(_BY_GUID.row(tx, key=guid_key(guid)))
 
 
 def find_resource_by_name(tx: Transaction, name: str) -> Entity | None:
     """Give the resource that signs in under this name."""
-    return _entity(tx.connection.execute(_RESOURCE_BY_NAME, {"name": name}).one_or_none())
+    return _entity(_RESOURCE_BY_NAME.row(tx, name=name))
 
 
 def find_resource(tx: Transaction, reference: str) -> Entity | None:
@@ -77,7 +92,7 @@ def find_resource(tx: Transaction, reference: str) -> Entity | None:
 
 def find_account(tx: Transaction, name: str) -> tuple[Entity, str] | None:
     """Give the person who may sign in under this name and the hash of his password; None also if disabled."""
-    row = tx.connection.execute(_ACCOUNT, {"name": name}).one_or_none()
+    row = _ACCOUNT.row(tx, name=name)
     if row is None or not row.enabled:
         return None
     person = _entity(row)
@@ -86,25 +101,25 @@ def find_account(tx: Transaction, name: str) -> tuple[Entity, str] | None:
 
 def everyone(tx: Transaction) -> Sequence[Entity]:
     """Give everyone who has an account, by name."""
-    return [person for row in tx.connection.execute(_PEOPLE) if (person := _entity(row))]
+    return [person for row in _PEOPLE.rows(tx) if (person := _entity(row))]
 
 
 def grant(tx: Transaction, person: Entity, action: SystemAction) -> bool:
     """Grant a system action; say whether that was new."""
     if has_grant(tx, person, action):
         return False
-    tx.connection.execute(sa.insert(action_grant).values(entity_id=person.id, action=action))
+    _ADD_GRANT.change(tx, entity_id=person.id, action=action)
     return True
 
 
 def has_grant(tx: Transaction, person: Entity, action: SystemAction) -> bool:
     """Say whether this action was granted to this person."""
-    return tx.connection.execute(_GRANT, {"entity": person.id, "action": action}).first() is not None
+    return _GRANT.row(tx, entity=person.id, action=action) is not None
 
 
 def grants_of(tx: Transaction, person: Entity) -> Sequence[SystemAction]:
     """Give what was granted to this person."""
-    return sorted(map(SystemAction, tx.connection.execute(_GRANTS, {"entity": person.id}).scalars()))
+    return [SystemAction(row.action) for row in _GRANTS.rows(tx, entity=person.id)]
 
 
 def _entity(row: Any) -> Entity | None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import sqlite
+from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import schema_level
 from soapsvc.storage.transaction import Transaction
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 CODE_LEVEL = 2
 """The newest migration that this code knows. A migration that older code cannot live with raises `oldest_code`."""
 
+_TOUCH = Statement(sa.update(schema_level).values(oldest_code=schema_level.c.oldest_code))
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -30,10 +32,8 @@ def prepare(url: sa.URL) -> bool:
     try:
         with engine.begin() as connection:
             return _prepare(connection, path)
-    except sa.exc.DBAPIError as error:
+    except (sa.exc.DBAPIError, sqlite3.Error) as error:
         raise sqlite.said_plainly(error, path) from error
-    except sqlite3.Error as error:
-        raise sqlite.said_plainly(sa.exc.OperationalError("connect", None, error), path) from error
     finally:
         engine.dispose()
 
@@ -87,7 +87,7 @@ def _level_of(connection: sa.Connection) -> int:
 
 def touch(tx: Transaction) -> None:
     """Write without changing anything: fails where the database cannot be written to."""
-    tx.connection.execute(sa.update(schema_level).values(oldest_code=schema_level.c.oldest_code))
+    _TOUCH.change(tx)
 
 
 def migration_config(connection: sa.Connection) -> "Config":

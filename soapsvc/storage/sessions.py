@@ -3,11 +3,12 @@
 import sqlalchemy as sa
 
 from soapsvc.domain.work_item import WorkItem
+from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import version_session
 from soapsvc.storage.transaction import Transaction
 
-_INSERT = sa.insert(version_session)
-_END = (
+_INSERT = Statement(sa.insert(version_session))
+_END = Statement(
     sa.update(version_session)
     .where(version_session.c.guid == sa.bindparam("session"))
     .values(ended_version=sa.bindparam("ended_at"))
@@ -16,16 +17,17 @@ _END = (
 
 def begin(tx: Transaction, opened: WorkItem) -> None:
     """Record the session that this opening began. The item is as it was saved: open, with an owner."""
-    row = {
-        "guid": opened.session,
-        "work_item_id": opened.id,
-        "entity_id": opened.owner.id if opened.owner else None,
-        "opened_at": tx.now(),
-        "opened_version": opened.version,
-    }
-    tx.connection.execute(_INSERT, row)
+    _INSERT.change(
+        tx,
+        guid=opened.session,
+        work_item_id=opened.id,
+        entity_id=opened.owner.id if opened.owner else None,
+        opened_at=tx.now(),
+        opened_version=opened.version,
+        ended_version=None,
+    )
 
 
 def end(tx: Transaction, session: str, closed: WorkItem) -> None:
     """Record the version at which a session ended."""
-    tx.connection.execute(_END, {"session": session, "ended_at": closed.version})
+    _END.change(tx, session=session, ended_at=closed.version)

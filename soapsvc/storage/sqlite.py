@@ -93,9 +93,10 @@ def sole_server(path: Path) -> Iterator[None]:
         raise StorageUnavailable(f"The lock file {path}.lock cannot be had: {error.strerror}") from None
 
 
-def said_plainly(error: sa.exc.DBAPIError, path: Path) -> StorageUnavailable:
+def said_plainly(error: sa.exc.DBAPIError | sqlite3.Error, path: Path) -> StorageUnavailable:
     """Turn a driver's error into a sentence for the operator."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY_CODE
     reasons = {
         sqlite3.SQLITE_BUSY: f"is locked by another process, for more than {BUSY_TIMEOUT:.0f} seconds",
         sqlite3.SQLITE_READONLY: "is read-only",
@@ -106,7 +107,7 @@ def said_plainly(error: sa.exc.DBAPIError, path: Path) -> StorageUnavailable:
         sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
         sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
     }
-    return StorageUnavailable(f"The database {path} {reasons.get(code, f'cannot be used: {error.orig}')}")
+    return StorageUnavailable(f"The database {path} {reasons.get(code, f'cannot be used: {cause}')}")
 
 
 def _execute_when_free(execute: Any, statement: str) -> None:

@@ -2,18 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from soapsvc.storage.tables import moment_from
-
 Result = TypeVar("Result")
 Follower = Callable[[], object]
-
-_SQLITE_NOW = sa.text(
-    "SELECT CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000"
-)
 
 
 class RunFirst(Exception):
@@ -30,14 +24,16 @@ class RunFirst(Exception):
 
 
 class Transaction:
-    """One run of a unit of work.
+    """One run of a unit of work, on a connection of SQLAlchemy's and, for who is in a hurry, of the driver's.
 
     A unit touches nothing but its transaction, for it may be run again. What must happen afterwards is hung on
     `after_commit` or `after_rollback`; it fires once, after the unit's fate is sealed, and is dropped on a re-run.
     """
 
-    def __init__(self, connection: sa.Connection, clock: Callable[[datetime], datetime]) -> None:
+    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime]) -> None:
         self.connection = connection
+        self.dialect: Any = connection.dialect
+        self.driver: Any = connection.connection.driver_connection
         self._clock = clock
         self._now: datetime | None = None
         self.followers_of_commit: list[Follower] = []
@@ -46,7 +42,7 @@ class Transaction:
     def now(self) -> datetime:
         """Give the moment of this unit by the database's clock: the same one each time it is asked."""
         if self._now is None:
-            self._now = self._clock(moment_from(self.connection.execute(_SQLITE_NOW).scalar_one()))
+            self._now = self._clock()
         return self._now
 
     def after_commit(self, follower: Follower) -> None:

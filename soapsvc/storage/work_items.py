@@ -22,6 +22,7 @@ from soapsvc.storage.encoding import (
     encode_context,
     encode_fields,
 )
+from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import Moment, entity, holder, offer, work_item
 from soapsvc.storage.transaction import Transaction
 
@@ -32,8 +33,17 @@ _ITEM = sa.select(
     entity.c.name.label("owner_name"),
     entity.c.max_open_items.label("owner_max_open_items"),
 ).select_from(work_item.outerjoin(entity, entity.c.id == work_item.c.owner_id))
-_ITEM_BY_ID = _ITEM.where(work_item.c.id == sa.bindparam("id"))
-_ITEMS = _ITEM.order_by(work_item.c.id).limit(sa.bindparam("most"))
+_ITEM_BY_ID = Statement(_ITEM.where(work_item.c.id == sa.bindparam("id")))
+_ITEMS = Statement(_ITEM.order_by(work_item.c.id).limit(sa.bindparam("most")))
+_HIGHEST_ID = Statement(sa.select(sa.func.max(work_item.c.id).label("id")))
+
+_INSERT = Statement(
+    sa.insert(work_item)
+    .values({column.name: sa.bindparam(column.name) for column in work_item.c if column is not work_item.c.id})
+    .returning(work_item.c.id)
+)
+_INSERT_OFFER = Statement(sa.insert(offer))
+_INSERT_HOLDER = Statement(sa.insert(holder))
 
 _SAVE = (
     sa.update(work_item)
@@ -42,18 +52,22 @@ _SAVE = (
 )
 """The guard. Nothing else in the service changes a work item's row."""
 
-_SET_FIRST_HASH = (
+_SET_FIRST_HASH = Statement(
     sa.update(work_item).where(work_item.c.id == sa.bindparam("item")).values(history_hash=sa.bindparam("first_hash"))
 )
 """The one other: a row that this very transaction has inserted gets the hash that its id is part of."""
 
-_IS_OFFERED = sa.select(sa.literal(1)).where(
-    offer.c.work_item_id == sa.bindparam("item"), offer.c.entity_id == sa.bindparam("entity")
+_IS_OFFERED = Statement(
+    sa.select(offer.c.entity_id).where(
+        offer.c.work_item_id == sa.bindparam("item"), offer.c.entity_id == sa.bindparam("entity")
+    )
 )
-_HAS_HELD = sa.select(sa.literal(1)).where(
-    holder.c.work_item_id == sa.bindparam("item"), holder.c.entity_id == sa.bindparam("entity")
+_HAS_HELD = Statement(
+    sa.select(holder.c.entity_id).where(
+        holder.c.work_item_id == sa.bindparam("item"), holder.c.entity_id == sa.bindparam("entity")
+    )
 )
-_OFFER_SET = (
+_OFFER_SET = Statement(
     sa.select(entity.c.id, entity.c.type, entity.c.guid, entity.c.name)
     .join(offer, offer.c.entity_id == entity.c.id)
     .where(offer.c.work_item_id == sa.bindparam("item"))
@@ -66,19 +80,23 @@ _NEXT_OFFERED = (
     .order_by(work_item.c.end_at.is_(None), work_item.c.end_at, work_item.c.priority, work_item.c.id)
     .limit(1)
 )
-_DUE = (
+_NEXT_OFFERED_OF_ANY_TYPE = Statement(_NEXT_OFFERED)
+_NEXT_OFFERED_OF_TYPE = Statement(_NEXT_OFFERED.where(work_item.c.work_type_id == sa.bindparam("type_id")))
+_DUE = Statement(
     _ITEM.where(work_item.c.hidden_until <= sa.bindparam("now", type_=Moment), work_item.c.state == State.PENDHIDDEN)
     .order_by(work_item.c.hidden_until)
     .limit(sa.bindparam("most"))
 )
-_OPEN_ITEMS_OF = sa.select(sa.func.count()).where(
-    work_item.c.owner_id == sa.bindparam("entity"), work_item.c.state == State.OPENED
+_OPEN_ITEMS_OF = Statement(
+    sa.select(sa.func.count().label("count")).where(
+        work_item.c.owner_id == sa.bindparam("entity"), work_item.c.state == State.OPENED
+    )
 )
 
 
 def get(tx: Transaction, item_id: int) -> WorkItem:
     """Load an item as it is now. Raises UnknownWorkItem."""
-    row = tx.connection.execute(_ITEM_BY_ID, {"id": item_id}).one_or_none()
+    row = _ITEM_BY_ID.row(tx, id=item_id)
     if row is None:
         raise UnknownWorkItem(item_id)
     return _item(row)
@@ -86,12 +104,12 @@ def get(tx: Transaction, item_id: int) -> WorkItem:
 
 def first(tx: Transaction, most: int) -> Sequence[WorkItem]:
     """Load the first so many items, by id."""
-    return [_item(row) for row in tx.connection.execute(_ITEMS, {"most": most})]
+    return [_item(row) for row in _ITEMS.rows(tx, most=most)]
 
 
 def highest_id(tx: Transaction) -> int:
     """Give the highest id that an item has; 0 if there are none."""
-    return tx.connection.execute(sa.select(sa.func.max(work_item.c.id))).scalar_one() or 0
+    return _HIGHEST_ID.value(tx) or 0
 
 
 def add(
@@ -112,17 +130,23 @@ def add(
         "guid": guid,
         "version": 0,
         "state": state,
+        "session_guid": None,
         "offered_when_opened": False,
+        "state_before_hiding": None,
+        "hidden_until": None,
+        "state_before_suspension": None,
+        "data_rescheduled": False,
+        "history_hash": "",
     }
-    (item_id,) = tx.connection.execute(sa.insert(work_item).values(columns)).inserted_primary_key or (0,)
+    item_id = _INSERT.value(tx, **columns)
     offers = [{"work_item_id": item_id, "entity_id": entity.id} for entity in offered_to]
-    tx.connection.execute(sa.insert(offer), offers)
+    _INSERT_OFFER.change_each(tx, offers)
     if allocated_to:
         _record_holder(tx, item_id, allocated_to)
     item = get(tx, item_id)
     row = history.prepare(tx, item, action=Action.SCHEDULE, by=by, state_before=None, changed=(), fields=item.fields)
     history.append(tx, [row])
-    tx.connection.execute(_SET_FIRST_HASH, {"item": item_id, "first_hash": row["hash"]})
+    _SET_FIRST_HASH.change(tx, item=item_id, first_hash=row["hash"])
     return replace(item, history_hash=row["hash"])
 
 
@@ -161,7 +185,7 @@ def save_alike(
     ]
     if any(row.keys() != rows[0].keys() for row in rows):
         raise ValueError("the work items changed in different attributes: one statement would lose some")
-    if tx.connection.execute(_save_statement(frozenset(rows[0])), rows).rowcount != len(rows):
+    if _save_statement(frozenset(rows[0])).change_each(tx, rows) != len(rows):
         raise LostRace(f"{len(rows)} work items are no longer all at the versions that they were loaded at")
     history.append(tx, entries)
     for before, after in changes:
@@ -174,25 +198,25 @@ def save_alike(
 
 
 @cache
-def _save_statement(names: frozenset[str]) -> sa.Update:
+def _save_statement(names: frozenset[str]) -> Statement:
     """Give the guarded update of these columns."""
     columns = names - {"at_id", "at_version"}
-    return _SAVE.values({name: sa.bindparam(name) for name in columns})
+    return Statement(_SAVE.values({name: sa.bindparam(name) for name in columns}))
 
 
 def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
     """Say whether the entity stands in the item's original offer set."""
-    return tx.connection.execute(_IS_OFFERED, {"item": item.id, "entity": to.id}).first() is not None
+    return _IS_OFFERED.row(tx, item=item.id, entity=to.id) is not None
 
 
 def has_been_held_by(tx: Transaction, item: WorkItem, by: Entity) -> bool:
     """Say whether the entity holds the item, or has held it."""
-    return tx.connection.execute(_HAS_HELD, {"item": item.id, "entity": by.id}).first() is not None
+    return _HAS_HELD.row(tx, item=item.id, entity=by.id) is not None
 
 
 def offer_set(tx: Transaction, item: WorkItem) -> Sequence[Entity]:
     """Give whom an item was offered to when it was scheduled."""
-    rows = tx.connection.execute(_OFFER_SET, {"item": item.id})
+    rows = _OFFER_SET.rows(tx, item=item.id)
     return [Entity(id=row.id, type=EntityType(row.type), guid=row.guid, name=row.name) for row in rows]
 
 
@@ -201,20 +225,22 @@ def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None
 
     The order: what ends first (no end last), then the lower priority number, then the older.
     """
-    statement = _NEXT_OFFERED
-    if work_type_id is not None:
-        statement = statement.where(work_item.c.work_type_id == work_type_id)
-    return tx.connection.execute(statement, {"entity": to.id}).scalar_one_or_none()
+    if work_type_id is None:
+        found: int | None = _NEXT_OFFERED_OF_ANY_TYPE.value(tx, entity=to.id)
+    else:
+        found = _NEXT_OFFERED_OF_TYPE.value(tx, entity=to.id, type_id=work_type_id)
+    return found
 
 
 def due(tx: Transaction, most: int) -> Sequence[WorkItem]:
     """Load hidden items whose time has come, the longest overdue first."""
-    return [_item(row) for row in tx.connection.execute(_DUE, {"now": tx.now(), "most": most})]
+    return [_item(row) for row in _DUE.rows(tx, now=tx.now(), most=most)]
 
 
 def count_open(tx: Transaction, owner: Entity) -> int:
     """Count the items that someone has open."""
-    return tx.connection.execute(_OPEN_ITEMS_OF, {"entity": owner.id}).scalar_one()
+    count: int = _OPEN_ITEMS_OF.value(tx, entity=owner.id)
+    return count
 
 
 _WRITERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
@@ -281,6 +307,5 @@ def _item(row: sa.Row[Any]) -> WorkItem:
 
 
 def _record_holder(tx: Transaction, item_id: int, entity_: Entity) -> None:
-    known = tx.connection.execute(_HAS_HELD, {"item": item_id, "entity": entity_.id}).first()
-    if known is None:
-        tx.connection.execute(sa.insert(holder).values(work_item_id=item_id, entity_id=entity_.id))
+    if _HAS_HELD.row(tx, item=item_id, entity=entity_.id) is None:
+        _INSERT_HOLDER.change(tx, work_item_id=item_id, entity_id=entity_.id)

@@ -20,7 +20,8 @@ from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.settings import Settings
-from soapsvc.storage.database import Database, Unit
+from soapsvc.storage.database import Database
+from soapsvc.storage.tasks import Unit
 from soapsvc.testing.in_process import InProcess, InProcessAdapter
 from soapsvc.usecases import history, people, scheduling, timers
 

@@ -85,7 +85,7 @@ class SignIn:
         return await asyncio.shield(check)
 
     async def _check(self, proof: bytes, name: str, password: str) -> Caller:
-        account = await asyncio.wrap_future(self._database.read(lambda tx: people.find_account(tx, name)))
+        account = await self._database.seen(lambda tx: people.find_account(tx, name))
         remembered = self._remembered.pop(proof, None)
         person, password_hash = account or (None, None)
         if remembered is None or remembered.password_hash != password_hash:

@@ -14,6 +14,7 @@ from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import Answer
 from tests.conftest import Soap
 from tests.soap.conftest import Start
+from tests.support.driver import watching
 from tests.support.soap import Fault
 
 SECRET = "internal-detail-4711"
@@ -31,25 +32,22 @@ def _check(answer: Answer) -> Fault:
 
 
 @contextmanager
-def failing(engine: sa.Engine, table: str, error: Exception) -> Iterator[None]:
+def failing(table: str, error: Exception) -> Iterator[None]:
     """Let every statement on a table fail."""
 
-    def fail(_: Any, __: Any, statement: str, *___: Any) -> None:
+    def fail(_: Any, statement: str) -> None:
         if table in statement:
             raise error
 
-    sa.event.listen(engine, "before_cursor_execute", fail)
-    try:
+    with watching(before=fail):
         yield
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", fail)
 
 
 def test_an_unforeseen_error_in_a_write_is_an_internal_fault_and_changes_nothing(
     soap: Soap, offered: WorkItem, unchanged: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = TAKE.format(id=offered.id)
-    with unchanged(offered), failing(soap.database.writer, "UPDATE work_item", RuntimeError(SECRET)):
+    with unchanged(offered), failing("UPDATE work_item", RuntimeError(SECRET)):
         fault = _check(soap.ask("allocateAndOpenWorkItem", content))
     assert (fault.error_code, fault.text) == ("BRM_INTERNAL", "The service failed; nothing was changed")
     assert SECRET in caplog.text  # the operator is told
@@ -58,21 +56,21 @@ def test_an_unforeseen_error_in_a_write_is_an_internal_fault_and_changes_nothing
 
 def test_an_unforeseen_error_after_the_change_undoes_it(soap: Soap, offered: WorkItem, unchanged: Any) -> None:
     for table in ("INTO history", "INTO version_session", "INTO holder"):
-        with unchanged(offered), failing(soap.database.writer, table, RuntimeError(SECRET)):
+        with unchanged(offered), failing(table, RuntimeError(SECRET)):
             _check(soap.ask("allocateAndOpenWorkItem", TAKE.format(id=offered.id)))
 
 
 def test_an_unforeseen_error_in_a_read_is_an_internal_fault(soap: Soap, offered: WorkItem) -> None:
     content = f'<workItemID id="{offered.id}"/>'
     assert soap.ask("getWorkItemHeader", content).status == 200  # and so the sign-in is remembered
-    with failing(soap.database.reader, "work_item", RuntimeError(SECRET)):
+    with failing("work_item", RuntimeError(SECRET)):
         assert _check(soap.ask("getWorkItemHeader", content)).error_code == "BRM_INTERNAL"
     assert soap.ask("getWorkItemHeader", content).status == 200
 
 
 def test_an_unforeseen_error_while_signing_in_is_an_internal_fault(soap: Soap, offered: WorkItem) -> None:
     content = f'<workItemID id="{offered.id}"/>'
-    with failing(soap.database.reader, "account", RuntimeError(SECRET)):
+    with failing("account", RuntimeError(SECRET)):
         _check(soap.ask("getWorkItemHeader", content, password="another one"))
 
 
@@ -85,9 +83,9 @@ def test_a_database_error_is_an_internal_fault_that_tells_only_the_operator(
     if engine == "writer":
         operation, content = "allocateAndOpenWorkItem", TAKE.format(id=offered.id)
     assert soap.ask("getWorkItemHeader", f'<workItemID id="{offered.id}"/>').status == 200
-    with unchanged(offered) if engine == "writer" else failing(soap.database.reader, "work_item", error):
+    with unchanged(offered) if engine == "writer" else failing("work_item", error):
         if engine == "writer":
-            with failing(soap.database.writer, "UPDATE work_item", error):
+            with failing("UPDATE work_item", error):
                 fault = _check(soap.ask(operation, content))
         else:
             fault = _check(soap.ask(operation, content))

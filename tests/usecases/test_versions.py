@@ -1,12 +1,15 @@
 """Versions: what is current, what is stale, what bumps, what the loser of a race is told."""
 
+import contextlib
+import sqlite3
+
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.errors import StaleVersion, WrongState
 from soapsvc.domain.states import Action, State
 from soapsvc.usecases import allocation, items, lists
 from soapsvc.usecases.items import ItemReference
+from tests.support.driver import watching
 
 # Each operation on one item of ana's, and the state in which it succeeds.
 OPERATIONS = {
@@ -139,7 +142,7 @@ def test_the_loser_with_a_version_meets_the_new_version(call, offered, stored):
 
 
 @pytest.fixture
-def rival(database, cast):
+def rival():
     """Let somebody else's write come between this unit's look at the item and its own guarded write.
 
     There is one writer, so no other transaction can do that; this one's connection is made to. The rival's change is
@@ -150,23 +153,23 @@ def rival(database, cast):
     def let(change: str, **parameters: object) -> list[str]:
         done: list[str] = []
 
-        def act(connection: sa.Connection, moment: str) -> None:
+        def act(connection: sqlite3.Connection, moment: str) -> None:
             done.append(moment)
-            connection.connection.dbapi_connection.execute(change, parameters)
+            connection.execute(change, parameters)
 
-        def before(connection, _, statement, *__):
+        def before(connection, statement):
             if statement.startswith("UPDATE work_item") and not done:
                 act(connection, "between look and write")
 
-        def after(connection, _, statement, *__):
+        def after(connection, statement):
             if statement == "ROLLBACK TO unit" and len(done) == 1:
                 act(connection, "for good")
 
-        sa.event.listen(database.writer, "before_cursor_execute", before)
-        sa.event.listen(database.writer, "after_cursor_execute", after)
+        watched.enter_context(watching(before=before, after=after))
         return done
 
-    return let
+    with contextlib.ExitStack() as watched:
+        yield let
 
 
 TAKEN = "UPDATE work_item SET version = version + 1, state = 'OPENED', owner_id = :ben WHERE id = :id"

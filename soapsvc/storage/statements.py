@@ -1,0 +1,115 @@
+"""Statements that requests run: SQLAlchemy composes and compiles them once, and the driver runs them.
+
+SQLAlchemy's own way of running a statement costs about ten times what SQLite takes for it.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from soapsvc.storage.transaction import Transaction
+
+_named_tuple: Callable[[str, Sequence[str]], Any] = namedtuple
+
+
+class Statement:
+    """A statement with bound parameters, to be run in any transaction.
+
+    Each run gives every parameter that has no value of its own, by its name. What the driver refuses is raised as
+    SQLAlchemy raises it: as a sqlalchemy.exc.DBAPIError, without the values.
+    """
+
+    def __init__(self, construct: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
+        self._construct = construct
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, tx: Transaction, **parameters: Any) -> list[Any]:
+        """Give all rows, as named tuples."""
+        compiled = self._for(tx)
+        return [compiled.row(values) for values in compiled.run(tx, parameters).fetchall()]
+
+    def row(self, tx: Transaction, **parameters: Any) -> Any:
+        """Give the first row as a named tuple, or None."""
+        compiled = self._for(tx)
+        values = compiled.run(tx, parameters).fetchone()
+        return None if values is None else compiled.row(values)
+
+    def value(self, tx: Transaction, **parameters: Any) -> Any:
+        """Give the first value of the first row, or None."""
+        row = self.row(tx, **parameters)
+        return None if row is None else row[0]
+
+    def change(self, tx: Transaction, **parameters: Any) -> int:
+        """Run it for what it changes; say how many rows it touched."""
+        count: int = self._for(tx).run(tx, parameters).rowcount
+        return count
+
+    def change_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> int:
+        """Run it once with each of these parameters; say how many rows were touched together."""
+        count: int = self._for(tx).run_each(tx, every).rowcount
+        return count
+
+    def _for(self, tx: Transaction) -> "_Compiled":
+        name = tx.dialect.name
+        if name not in self._compiled:
+            self._compiled[name] = _Compiled(self._construct, tx.dialect)
+        return self._compiled[name]
+
+
+class _Compiled:
+    """A statement in the SQL of one database, and how values go into it and come out of it."""
+
+    def __init__(self, construct: Any, dialect: sa.Dialect) -> None:
+        compiled = construct.compile(dialect=dialect)
+        self._sql = str(compiled)
+        bound = {name: parameter for parameter, name in compiled.bind_names.items()}
+        self._constants = {name: parameter.value for name, parameter in bound.items() if not parameter.required}
+        self._parameters = [(name, _to_driver(bound[name].type, dialect)) for name in compiled.positiontup]
+        columns = list(getattr(construct, "exported_columns", ()))
+        self._row_of = _named_tuple("Row", [column.key for column in columns])._make
+        conversions = [_from_driver(column.type, dialect) for column in columns]
+        self._conversions = [(at, convert) for at, convert in enumerate(conversions) if convert is not None]
+
+    def run(self, tx: Transaction, parameters: Mapping[str, Any]) -> Any:
+        """Run it; give the driver's cursor."""
+        cursor = tx.driver.cursor()
+        try:
+            cursor.execute(self._sql, self._values(parameters))
+        except tx.dialect.dbapi.Error as error:
+            raise self._refused(tx, error) from error
+        return cursor
+
+    def run_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> Any:
+        """Run it with each of these parameters; give the driver's cursor."""
+        cursor = tx.driver.cursor()
+        try:
+            cursor.executemany(self._sql, [self._values(parameters) for parameters in every])
+        except tx.dialect.dbapi.Error as error:
+            raise self._refused(tx, error) from error
+        return cursor
+
+    def row(self, values: Sequence[Any]) -> Any:
+        """Make a named tuple of what the driver gave."""
+        if not self._conversions:
+            return self._row_of(values)
+        converted = list(values)
+        for at, convert in self._conversions:
+            converted[at] = convert(converted[at])
+        return self._row_of(converted)
+
+    def _values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        given = {**self._constants, **parameters} if self._constants else parameters
+        return [given[name] if convert is None else convert(given[name]) for name, convert in self._parameters]
+
+    def _refused(self, tx: Transaction, error: Exception) -> BaseException:
+        return sa.exc.DBAPIError.instance(self._sql, None, error, tx.dialect.dbapi.Error, hide_parameters=True)
+
+
+def _to_driver(type_: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    return type_.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _from_driver(type_: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    return type_.dialect_impl(dialect).result_processor(dialect, None)
