@@ -10,7 +10,7 @@ from lxml import etree
 
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
-from soapsvc.soap import contract, envelope, faults, protocol, security
+from soapsvc.soap import contract, envelope, faults, messages, security
 from soapsvc.soap.envelope import Envelope, MessageLimits
 from soapsvc.soap.interface import OPERATIONS, SERVICES
 from soapsvc.soap.operations import Call, Operation
@@ -142,7 +142,7 @@ class SoapApplication:
             answer = await self._act(operation, caller, request, kind.soap)
             return Response(200, answer, kind.soap.content_type)
         except Exception as error:
-            fault = protocol.fault_for(error)
+            fault = messages.fault_for(error)
             body = faults.write_fault(fault, kind.soap)
             if isinstance(error, NotAuthenticated) and not (request and security.has_token(request.headers)):
                 return Response(401, body, kind.soap.content_type, (_CHALLENGE,))
@@ -158,19 +158,19 @@ class SoapApplication:
     async def _arguments(self, operation: Operation, request: Envelope) -> tuple[Any, ...]:
         """Read the request: a large one in a thread, for it would keep the event loop from everybody else."""
         if request.length <= _SMALL_MESSAGE:
-            return protocol.read(operation, request.body, self._limits)
-        return await asyncio.to_thread(protocol.read, operation, request.body, self._limits)
+            return messages.read(operation, request.body, self._limits)
+        return await asyncio.to_thread(messages.read, operation, request.body, self._limits)
 
     async def _act(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> bytes:
         """Run the operation as one unit of work; a write's result comes when it is on disk."""
         request_id = security.request_id_of(request.headers) if operation.writes else None
-        digest = protocol.digest(request.body, soap) if request_id is not None else ""
+        digest = messages.digest(request.body, soap) if request_id is not None else ""
         arguments = await self._arguments(operation, request)
 
         def act(tx: Transaction) -> bytes:
             # Written within the unit: an answer that cannot be written takes its change back, for the fault will say
             # that nothing was changed; and a long one does not keep the event loop from everybody else.
-            return protocol.write(operation, operation.function(Call(tx, caller), *arguments), soap)
+            return messages.write(operation, operation.function(Call(tx, caller), *arguments), soap)
 
         def act_once(tx: Transaction) -> bytes:
             if request_id is None:

@@ -43,6 +43,11 @@ def served(name: str, public_url: str) -> bytes:
     return _PUBLISHED_ADDRESS.sub(lambda match: match[1] + base, read(name).decode()).encode()
 
 
+def is_valid(element: etree._Element) -> bool:
+    """Say whether an element is valid against the schemas."""
+    return _schema().validate(element)
+
+
 def validate(element: etree._Element) -> None:
     """Raise InvalidRequest unless an element is valid against the schemas.
 

@@ -76,7 +76,8 @@ class VersionMismatch(Exception):
 class SoapFault:
     """What a fault says: its code, its text, and the one element of its detail, if it has one.
 
-    `children` stand in that element behind its error; `not_understood` names the header block of a MustUnderstand.
+    `children`, XML as text, stand in that element behind its error; `not_understood` names the header block of a
+    MustUnderstand.
     """
 
     code: str
@@ -84,7 +85,7 @@ class SoapFault:
     element: str | None = None
     error_code: str = ""
     parameters: tuple[str, ...] = ()
-    children: tuple[etree._Element, ...] = ()
+    children: str = ""
     not_understood: str = ""
 
 
@@ -127,7 +128,8 @@ def write_fault(fault: SoapFault, soap: SoapVersion = SOAP11) -> bytes:
         error = etree.SubElement(typed, "error", {"code": fault.error_code, "message": fault.text})
         for parameter in fault.parameters:
             etree.SubElement(error, "parameter").text = parameter
-        typed.extend(fault.children)
+        if fault.children:
+            typed.append(fragments.mark(fault.children))
     else:
         element.remove(detail)
     return fragments.to_bytes(envelope)

@@ -1,7 +1,8 @@
 """How an operation is declared: with Spyne, plus what the door must know of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from spyne.application import Application
@@ -10,12 +11,10 @@ from spyne.protocol.soap import Soap11
 from spyne.service import Service
 
 from soapsvc.domain.caller import Caller
-from soapsvc.soap import namespaces
+from soapsvc.soap import codec, namespaces
+from soapsvc.soap.codec import Reader, Writer
 from soapsvc.soap.namespaces import qualified
 from soapsvc.storage.transaction import Transaction
-
-GROUP = "group"
-"""The parameter that stands for interleaved members: the schema lets them repeat, Spyne cannot declare that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class Operation:
     """An operation of the contract.
 
     `writes` says whether it needs the writer; `function` gets a Call and the members of the request. `element` is the
-    name of the request's root.
+    name of the request's root. `read` gives the members of a request's element, `write` the text of an answer; of
+    `results`, the names of the response's members, the function gives one by itself, several as a tuple.
     """
 
     name: str
@@ -42,16 +42,19 @@ class Operation:
     function: Callable[..., Any]
     request: Any
     response: Any
+    read: Reader
+    write: Writer
+    results: Sequence[str]
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The members of the request, by name, in order."""
         return dict(self.request._type_info)
 
-    @property
-    def results(self) -> list[str]:
-        """The names of the members of the response: for one, the function gives its value, for more a tuple."""
-        return list(self.response._type_info)
+    def answer(self, result: Any) -> Any:
+        """Make an object of the response's members of what the function gave."""
+        members = (result,) if len(self.results) == 1 else result
+        return SimpleNamespace(**dict(zip(self.results, members, strict=True)))
 
 
 def operation(
@@ -87,14 +90,19 @@ def declared_by(services: tuple[type[Service], ...]) -> dict[str, Operation]:
 
 
 def _operations_of(service: type[Service]) -> Iterator[Operation]:
+    namespace = getattr(service, "namespace", namespaces.API)
     for descriptor in service.public_methods.values():
+        element = descriptor.udd["element"] or descriptor.name
         yield Operation(
             name=descriptor.name,
             service=service.__name__,
-            namespace=getattr(service, "namespace", namespaces.API),
-            element=descriptor.udd["element"] or descriptor.name,
+            namespace=namespace,
+            element=element,
             writes=descriptor.udd["writes"],
             function=descriptor.function,
             request=descriptor.in_message,
             response=descriptor.out_message,
+            read=codec.reader_of(descriptor.in_message),
+            write=codec.writer_of_response(descriptor.out_message, f"{element}Response", namespace),
+            results=tuple(descriptor.out_message._type_info),
         )

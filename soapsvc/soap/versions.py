@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from soapsvc.soap import namespaces
 from soapsvc.soap.namespaces import qualified
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class SoapVersion:
     """One version of SOAP: its namespace and names, its media type, and the HTTP status of each of its fault codes.
 
@@ -26,10 +27,21 @@ class SoapVersion:
         """Give a name in this version's namespace."""
         return qualified(self.namespace, local)
 
-    @property
+    @cached_property
     def content_type(self) -> bytes:
         """What an answer says that it is."""
         return f"{self.media_type}; charset=utf-8".encode()
+
+    @cached_property
+    def start_of_message(self) -> str:
+        """What stands before the content of a body."""
+        declaration = "<?xml version='1.0' encoding='UTF-8'?>\n"
+        return f'{declaration}<soap:Envelope xmlns:soap="{self.namespace}"><soap:Body>'
+
+    @cached_property
+    def end_of_message(self) -> str:
+        """What stands behind the content of a body."""
+        return "</soap:Body></soap:Envelope>"
 
 
 SOAP11 = SoapVersion(
