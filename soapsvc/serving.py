@@ -169,11 +169,12 @@ async def _serve(service: Service, settings: Settings) -> None:
 
 async def _sweep(database: Database) -> None:
     """Do what is due by the clock, about once a second, in portions that leave room for callers between them."""
+    portion = partial(timers.bring_back_due, most=SWEEP_PORTION)
     while True:
         try:
-            while await database.written(partial(timers.bring_back_due, most=SWEEP_PORTION)):
+            while await database.written(portion, is_long=True):
                 pass
-            await database.written(repeats.forget_old)
+            await database.written(repeats.forget_old, is_long=True)
         except Exception:  # whatever it is, hidden items must not stay hidden for it
             _log.exception("the sweep failed; it will try again")
         await asyncio.sleep(SWEEP_SECONDS)

@@ -1,9 +1,10 @@
 """The work item: a value that never changes, and the transitions that give the next one."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Self
 
 from soapsvc.domain import data, states
@@ -268,10 +269,21 @@ class WorkItem:
         self.check_state(action)
         if state not in states.TRANSITIONS[action][self.state]:
             raise AssertionError(f"{action} does not lead from {self.state} to {state}")
-        return replace(self, state=state, **changes)
+        return self.with_changes(state=state, **changes)
+
+    def with_changes(self, **changes: Any) -> Self:
+        """Give it with other values: dataclasses.replace would look at each field anew every time."""
+        return type(self)(**{**dict(zip(NAMES, values_of(self), strict=True)), **changes})
 
 
 def check_priority(priority: int) -> None:
     """Raise InvalidWorkItem for a priority out of bounds."""
     if priority not in PRIORITIES:
         raise InvalidWorkItem("priority", f"it must be from {PRIORITIES[0]} to {PRIORITIES[-1]}")
+
+
+NAMES = tuple(field.name for field in fields(WorkItem))
+"""The names of an item's values."""
+
+values_of: Callable[[WorkItem], tuple[Any, ...]] = attrgetter(*NAMES)
+"""Give an item's values, in the order of their names."""

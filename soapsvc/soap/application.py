@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from email.message import Message
+from functools import lru_cache
 from typing import Any
 
 from lxml import etree
@@ -27,7 +28,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 XML = b"text/xml; charset=utf-8"
 _CHARSETS = {None, "utf-8", "utf-16", "iso-8859-1", "us-ascii"}
 _LONGEST_CONTENT_TYPE = 2_000
+_MOST_KINDS = 100
 _SMALL_MESSAGE = 50_000
+_FEW_MEMBERS = 40
 _CHALLENGE = (b"www-authenticate", b'Basic realm="soapsvc", charset="UTF-8"')
 
 
@@ -98,7 +101,7 @@ class SoapApplication:
         if scope["method"] != "POST":
             raise _Refused(405, "A SOAP request is a POST", (b"allow", b"GET, HEAD, POST"))
         headers = dict(scope["headers"])
-        kind = _message_kind(headers)
+        kind = _message_kind(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
         message = await self._body(headers, receive)
         return await self._answer(name, message, kind, headers)
 
@@ -153,19 +156,20 @@ class SoapApplication:
         if credentials is None:
             raise NotAuthenticated("This service wants to know who calls: send a UsernameToken or HTTP Basic")
         caller = await self._sign_in.caller(credentials.name, credentials.password)
-        return replace(caller, must_supply_version=self._version_required)
-
-    async def _arguments(self, operation: Operation, request: Envelope) -> tuple[Any, ...]:
-        """Read the request: a large one in a thread, for it would keep the event loop from everybody else."""
-        if request.length <= _SMALL_MESSAGE:
-            return messages.read(operation, request.body, self._limits)
-        return await asyncio.to_thread(messages.read, operation, request.body, self._limits)
+        return replace(caller, must_supply_version=True) if self._version_required else caller
 
     async def _act(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> bytes:
-        """Run the operation as one unit of work; a write's result comes when it is on disk."""
+        """Run the operation as one unit of work; a write's result comes when it is on disk.
+
+        What may take long is done in threads, for it would keep the event loop from everybody else.
+        """
         request_id = security.request_id_of(request.headers) if operation.writes else None
         digest = messages.digest(request.body, soap) if request_id is not None else ""
-        arguments = await self._arguments(operation, request)
+        is_long = operation.is_long or request.length > _SMALL_MESSAGE or len(request.body) > _FEW_MEMBERS
+        if is_long:
+            arguments = await asyncio.to_thread(messages.read, operation, request.body, self._limits)
+        else:
+            arguments = messages.read(operation, request.body, self._limits)
 
         def act(tx: Transaction) -> bytes:
             # Written within the unit: an answer that cannot be written takes its change back, for the fault will say
@@ -178,7 +182,7 @@ class SoapApplication:
             return repeats.answer_once(tx, caller, request_id, digest, lambda: act(tx))
 
         run = self._database.written if operation.writes else self._database.seen
-        return await run(act_once)
+        return await run(act_once, is_long=is_long)
 
 
 def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:
@@ -192,17 +196,18 @@ def _operation(service: str, body: etree._Element, soap_action: str) -> Operatio
     return operation
 
 
-def _message_kind(headers: dict[bytes, bytes]) -> _MessageKind:
+@lru_cache(_MOST_KINDS)
+def _message_kind(content_type_header: bytes, content_encoding: bytes) -> _MessageKind:
     """Say by its media type which SOAP a message is, and in which charset where HTTP names one."""
-    if len(headers.get(b"content-type", b"")) > _LONGEST_CONTENT_TYPE:
+    if len(content_type_header) > _LONGEST_CONTENT_TYPE:
         # Message takes time by the square of its length, and nobody has signed in yet.
         raise _Refused(415, f"A Content-Type has at most {_LONGEST_CONTENT_TYPE} characters")
     content_type = Message()
-    content_type["content-type"] = _text(headers, b"content-type")
+    content_type["content-type"] = content_type_header.decode("latin-1")
     soap = BY_MEDIA_TYPE.get(content_type.get_content_type())
-    if soap is None or b"content-type" not in headers:
+    if soap is None or not content_type_header:
         raise _Refused(415, f"A SOAP message is of type {' or '.join(BY_MEDIA_TYPE)}")
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if content_encoding.lower() != b"identity":
         raise _Refused(415, "A message must not be compressed")
     charset = content_type.get_content_charset()
     if charset not in _CHARSETS:

@@ -35,6 +35,7 @@ class EntityResolverService(Service):
         ),
         faults=(faults.InternalServiceFault, faults.SecurityFault),
         writes=False,
+        is_long=True,
     )
     def lookupUser(
         call: Call,

@@ -72,9 +72,10 @@ def _parse_xml(message: bytes, charset: str | None, soap: SoapVersion) -> etree.
         root = etree.fromstring(message, _parser(charset, soap))
     except (etree.XMLSyntaxError, ValueError):  # ValueError: some broken encodings
         raise InvalidRequest("The message is not well-formed XML") from None
-    if root.getroottree().docinfo.doctype or root.getroottree().docinfo.internalDTD is not None:
+    document = root.getroottree().docinfo
+    if document.doctype or document.internalDTD is not None:
         raise InvalidRequest("A SOAP message must not hold a document type declaration")
-    if (root.getroottree().docinfo.encoding or "utf-8").lower() not in _ENCODINGS:
+    if (document.encoding or "utf-8").lower() not in _ENCODINGS:
         raise InvalidRequest("A message is written in UTF-8, UTF-16, ISO-8859-1 or US-ASCII")
     if soap is SOAP12 and _has_instruction(root):
         raise InvalidRequest("A SOAP 1.2 message must not hold a processing instruction")
@@ -108,20 +109,29 @@ def _parser(charset: str | None, soap: SoapVersion) -> etree.XMLParser:
 
 
 def _check_limits(root: etree._Element, message: bytes, limits: MessageLimits) -> None:
-    check_lengths = len(message) > limits.attribute_length
-    for count, element in enumerate(root.iter(), 1):
-        if count > limits.elements:
-            raise InvalidRequest(f"The message has more than {limits.elements} elements")
-        if len(element.attrib) > limits.attributes:
-            raise InvalidRequest(f"An element has more than {limits.attributes} attributes")
-        if check_lengths and any(len(value) > limits.attribute_length for value in element.attrib.values()):
-            raise InvalidRequest(f"An attribute is longer than {limits.attribute_length} characters")
+    # Every element costs a "<", every attribute a "=" and its length: few of them prove that there is no need to look.
+    if (
+        message.count(b"<") > limits.elements
+        or message.count(b"=") > limits.attributes
+        or len(message) > limits.attribute_length
+    ):
+        _check_elements(root, limits)
     if message.count(b"xmlns") + message.count(b"x\0m\0l\0n\0s") > limits.namespaces:
         _check_namespaces(root, limits.namespaces)
     # Every level but the last costs an end tag, so that few of these prove a message shallow; but for UTF-16, whose
     # characters have zeros between them, all encodings that are let in write an end tag in these two bytes.
     if b"\0" in message or message.count(b"</") >= limits.depth:
         _check_depth(root, limits.depth)
+
+
+def _check_elements(root: etree._Element, limits: MessageLimits) -> None:
+    for count, element in enumerate(root.iter(), 1):
+        if count > limits.elements:
+            raise InvalidRequest(f"The message has more than {limits.elements} elements")
+        if len(element.attrib) > limits.attributes:
+            raise InvalidRequest(f"An element has more than {limits.attributes} attributes")
+        if any(len(value) > limits.attribute_length for value in element.attrib.values()):
+            raise InvalidRequest(f"An attribute is longer than {limits.attribute_length} characters")
 
 
 def _check_namespaces(root: etree._Element, most: int) -> None:

@@ -29,9 +29,10 @@ class Call:
 class Operation:
     """An operation of the contract.
 
-    `writes` says whether it needs the writer; `function` gets a Call and the members of the request. `element` is the
-    name of the request's root. `read` gives the members of a request's element, `write` the text of an answer; of
-    `results`, the names of the response's members, the function gives one by itself, several as a tuple.
+    `writes` says whether it needs the writer, `is_long` whether it may take long even if it names one item. `function`
+    gets a Call and the members of the request. `element` is the name of the request's root. `read` gives the members
+    of a request's element, `write` the text of an answer; of `results`, the names of the response's members, the
+    function gives one by itself, several as a tuple.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Operation:
     namespace: str
     element: str
     writes: bool
+    is_long: bool
     function: Callable[..., Any]
     request: Any
     response: Any
@@ -62,6 +64,7 @@ def operation(
     result: tuple[str, Any] | tuple[tuple[str, Any], ...],
     faults: tuple[Any, ...],
     writes: bool = True,
+    is_long: bool = False,
     element: str | None = None,
     names: dict[str, str] | None = None,
 ) -> Any:
@@ -78,7 +81,7 @@ def operation(
         _out_variable_names=[name for name, _ in results],
         _in_variable_names=names or {},
         _throws=faults,
-        _udd={"writes": writes, "element": element},
+        _udd={"writes": writes, "is_long": is_long, "element": element},
     )
 
 
@@ -99,6 +102,7 @@ def _operations_of(service: type[Service]) -> Iterator[Operation]:
             namespace=namespace,
             element=element,
             writes=descriptor.udd["writes"],
+            is_long=descriptor.udd["is_long"],
             function=descriptor.function,
             request=descriptor.in_message,
             response=descriptor.out_message,

@@ -65,7 +65,8 @@ def _tokens(security: etree._Element, soap: SoapVersion) -> list[etree._Element]
 
 
 def _of_token(token: etree._Element) -> Credentials:
-    name, password = token.find(_USERNAME), token.find(_PASSWORD)
+    parts = {part.tag: part for part in reversed(token)}
+    name, password = parts.get(_USERNAME), parts.get(_PASSWORD)
     if name is None or password is None:
         raise NotAuthenticated("A UsernameToken holds a Username and a Password")
     if password.get("Type", namespaces.PASSWORD_TEXT).strip() != namespaces.PASSWORD_TEXT:

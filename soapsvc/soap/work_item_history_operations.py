@@ -27,6 +27,7 @@ class WorkItemHistoryService(Service):
             faults.SecurityFault,
         ),
         writes=False,
+        is_long=True,
     )
     def getWorkItemHistory(call: Call, workItemID: Any, includeData: Any) -> Any:
         """Read every version of an item, oldest first, with its data as they were if asked for."""

@@ -132,6 +132,7 @@ class WorkItemManagementService(Service):
         ),
         faults=(_I, _V, _S, _X),
         writes=False,
+        is_long=True,
     )
     def getOfferSet(call: Call, workItemID: Any, apiVersion: Any) -> Any:
         """Read whom an item was offered to: GUIDs, or entities from the second version of this operation on."""

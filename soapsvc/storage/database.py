@@ -1,31 +1,31 @@
-"""Units of work on SQLite: one writer commits many callers' units at once; readers never wait for it."""
+"""Units of work on SQLite: one writer commits many callers' units at once; readers never wait for it.
+
+Units that come from an event loop run on it, if they are short: a thread would fight with the loop for the
+interpreter's lock at every statement. Only what waits for the disk, the commit, is a thread's business.
+"""
 
 import asyncio
-import logging
-import sqlite3
+import queue
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from soapsvc.domain.errors import LostRace, StorageUnavailable
+from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import sqlite
-from soapsvc.storage.tasks import Outcome, Result, Task, TaskQueue, Unit, deliver
-from soapsvc.storage.transaction import RunFirst, Transaction
+from soapsvc.storage.readers import NotAtOnce, Readers
+from soapsvc.storage.tasks import Outcome, Result, Task, Unit, call_on, deliver
+from soapsvc.storage.writer import Writer
 
 Clock = Callable[[datetime], datetime]
 """Gives the service's time for the database's: the same, unless a test wants another."""
 
 MOST_UNITS_A_COMMIT = 128
-MOST_UNITS_A_LOOK = 32
-MOST_RUNS_A_UNIT = 5
-MOST_UNITS_FIRST = 100
-READERS = 4
-
-_log = logging.getLogger(__name__)
 
 
 def real_time(now: datetime) -> datetime:
@@ -33,172 +33,173 @@ def real_time(now: datetime) -> datetime:
     return now
 
 
-class _TransactionLost(Exception):
-    """SQLite gave up the whole transaction (disk full, I/O error), and with it every unit of the batch."""
-
-
 class Database:
     """The store of one service on one SQLite file.
 
     `write` and `read` take a unit of work, a plain function of a transaction, and give a future to block on;
-    `written` and `seen` do the same for who runs on an event loop. The future fails with whatever the unit raised, or
-    with StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
+    `written` and `seen` are their like for who runs on an event loop. All fail with whatever the unit raised, or with
+    StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
     """
 
     def __init__(self, url: sa.URL, *, clock: Clock = real_time) -> None:
         self.path = sqlite.file_of(url)
-        self.writer = sqlite.writer_engine(self.path)
-        self.reader = sqlite.reader_engine(self.path, connections=READERS)
         self._clock = clock
-        self._writes = TaskQueue(takers=1, most=MOST_UNITS_A_COMMIT)
-        self._reads = TaskQueue(takers=READERS, most=MOST_UNITS_A_LOOK)
-        self._closing = threading.Lock()
+        self._writer = Writer(self.path, self._now)
+        self._readers = Readers(self.path, self._now)
+        self._turn = threading.Condition()
+        """Guards the four below; who waits for it waits for the last write."""
+        self._waiting: deque[Task[Any]] = deque()
+        self._is_writing = False
+        self._expected_on: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._run_writer, name="writer", daemon=True),
-            *(threading.Thread(target=self._run_reader, name=f"reader-{n}", daemon=True) for n in range(READERS)),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._thread.start()
 
     def write(self, unit: Unit[Result]) -> Future[Result]:
         """Run a unit that may change things, in its own savepoint of a shared transaction."""
         future: Future[Result] = Future()
-        self._put(self._writes, Task(unit, future))
+        self._put_write(Task(unit, future))
         return future
 
     def read(self, unit: Unit[Result]) -> Future[Result]:
         """Run a unit that only looks, against one committed state."""
         future: Future[Result] = Future()
-        self._put(self._reads, Task(unit, future))
+        self._put_read(Task(unit, future))
         return future
 
-    def written(self, unit: Unit[Result]) -> Awaitable[Result]:
-        """Do what `write` does, for who awaits it on an event loop."""
-        return self._put_on_loop(self._writes, unit)
+    def written(self, unit: Unit[Result], *, is_long: bool = False) -> Awaitable[Result]:
+        """Do what `write` does, for who awaits it on an event loop, which a long unit must not keep."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._put_write(Task(unit, future, loop, is_long))
+        return future
 
-    def seen(self, unit: Unit[Result]) -> Awaitable[Result]:
-        """Do what `read` does, for who awaits it on an event loop."""
-        return self._put_on_loop(self._reads, unit)
+    async def seen(self, unit: Unit[Result], *, is_long: bool = False) -> Result:
+        """Do what `read` does, for who awaits it on an event loop, which a long unit must not keep."""
+        if not is_long and not self._closed:
+            try:
+                return self._readers.look_at_once(unit)
+            except NotAtOnce:
+                pass
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._put_read(Task(unit, future, loop))
+        return await future
 
     def close(self) -> None:
         """Finish what was taken on, then let go of the file."""
-        with self._closing:
+        with self._turn:
             if self._closed:
                 return
             self._closed = True
-            self._writes.end()
-            self._reads.end()
-        for thread in self._threads:
-            thread.join()
-        self.writer.dispose()
-        self.reader.dispose()
-
-    def _put_on_loop(self, tasks: TaskQueue, unit: Unit[Result]) -> Awaitable[Result]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        self._put(tasks, Task(unit, future, loop))
-        return future
-
-    def _put(self, tasks: TaskQueue, task: Task[Any]) -> None:
-        with self._closing:
-            if self._closed:
-                raise StorageUnavailable("The service is shutting down; nothing was changed")
-            tasks.put(task)
+            if self._expected_on is not None and not self._expected_on.is_running():
+                # The loop ended before its batch came to its turn.
+                self._expected_on = None
+                self._jobs.put(self._write_in_thread)
+            self._turn.wait_for(lambda: not self._is_writing)
+        self._jobs.put(None)
+        self._thread.join()
+        self._writer.close()
+        self._readers.close()
 
     def _now(self) -> datetime:
         # SQLite's clock is this machine's: to ask it would be one statement more for every unit.
         return self._clock(datetime.now(UTC))
 
-    def _run_reader(self) -> None:
-        connection: sa.Connection | None = None
-        while batch := self._reads.take():
-            try:
-                connection = connection or self.reader.connect()
-                with connection.begin():
-                    outcomes = [self._look(connection, task) for task in batch]
-            except Exception as error:
-                outcomes = [self._failed(task, error) for task in batch]
-                _close(connection)
-                connection = None
-            deliver(outcomes)
-        _close(connection)
+    def _put_read(self, task: Task[Any]) -> None:
+        with self._turn:
+            self._check_open()
+            self._readers.put(task)
 
-    def _look(self, connection: sa.Connection, task: Task[Any]) -> Outcome:
-        """Run a unit that only looks; what it hangs on its transaction is dropped."""
+    def _put_write(self, task: Task[Any]) -> None:
+        with self._turn:
+            self._check_open()
+            self._waiting.append(task)
+            if self._is_writing:
+                return  # whoever is will go on with it
+            self._is_writing = True
+            self._expect_batch(task)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageUnavailable("The service is shutting down; nothing was changed")
+
+    def _expect_batch(self, first: Task[Any]) -> None:
+        """Have the batch that begins with this task run soon, where its caller is, if that is an event loop."""
+        if first.loop is not None and not first.is_long:
+            self._expected_on = first.loop
+            if call_on(first.loop, self._write_on_loop, first.loop):
+                return
+        self._expected_on = None
+        self._jobs.put(self._write_in_thread)
+
+    def _write_on_loop(self, loop: asyncio.AbstractEventLoop, *, is_soon: bool = False) -> None:
+        """Run a batch here, and leave its commit to the thread; all of it, if there is something to wait for."""
+        if not is_soon:
+            # Those who were just answered, and those whose requests are just coming in, come first.
+            loop.call_soon(partial(self._write_on_loop, loop, is_soon=True))
+            return
+        with self._turn:
+            if self._expected_on is not loop:
+                return  # the thread has taken it over
+            self._expected_on = None
+            batch = self._next_batch()
         try:
-            return Outcome(task, result=task.unit(Transaction(connection, self._now)))
-        except BaseException as error:  # also SystemExit: a reader serves everybody and must go on
-            return Outcome(task, error=self._said_plainly(error))
+            if any(task.is_long for task in batch) or not self._writer.begin_at_once():
+                raise NotAtOnce
+            outcomes = self._writer.attempt_all(batch, may_take_long=False)
+        except Exception:  # whatever it is, the thread has the time to meet it again, and to say what it was
+            self._jobs.put(partial(self._write_again, batch))
+        else:
+            self._jobs.put(partial(self._commit, batch, outcomes))
 
-    def _run_writer(self) -> None:
-        connection: sa.Connection | None = None
-        while batch := self._writes.take():
-            # Every unit of the batch in one transaction, one commit, and only then is anyone told anything.
-            try:
-                connection = connection or self.writer.connect()
-                with connection.begin():
-                    outcomes = [self._attempt(connection, task) for task in batch]
-            except Exception as error:
-                outcomes = [self._failed(task, error) for task in batch]
-                _close(connection)
-                connection = None
-            deliver(outcomes)
-        _close(connection)
+    def _work(self) -> None:
+        """Do what may wait for the disk, or for other processes."""
+        while (job := self._jobs.get()) is not None:
+            job()
 
-    def _attempt(self, connection: sa.Connection, task: Task[Any]) -> Outcome:
-        """Run one unit in a savepoint; again if it lost a race against another write, or wants one to run first."""
-        earlier: list[Outcome] = []
-        races = 0
-        while races < MOST_RUNS_A_UNIT and len(earlier) < MOST_UNITS_FIRST:
-            tx = task.tx = Transaction(connection, self._now)
-            tx.driver.execute("SAVEPOINT unit")
-            try:
-                result = task.unit(tx)
-                tx.driver.execute("RELEASE unit")
-                return Outcome(task, result=result, earlier=tuple(earlier))
-            except LostRace:
-                _undo(tx)
-                races += 1
-            except RunFirst as demand:
-                _undo(tx)
-                earlier.append(self._attempt(connection, Task(demand.unit, Future())))
-                if earlier[-1].error is not None:
-                    return Outcome(task, error=earlier[-1].error, earlier=tuple(earlier))
-            except BaseException as error:  # also SystemExit: the writer serves everybody and must go on
-                _undo(tx)
-                return Outcome(task, error=self._said_plainly(error), earlier=tuple(earlier))
-        failure = StorageUnavailable("The work item is changing too fast; nothing was changed")
-        return Outcome(task, error=failure, earlier=tuple(earlier))
+    def _write_in_thread(self) -> None:
+        with self._turn:
+            batch = self._next_batch()
+        self._write_batch(batch)
 
-    def _failed(self, task: Task[Any], error: Exception) -> Outcome:
-        """Give what a unit came to whose whole transaction failed, though it may have gone well itself."""
-        failure = self._said_plainly(error)
-        if not isinstance(failure, StorageUnavailable):
-            failure = StorageUnavailable(f"The database {self.path} took back a whole transaction")
-            failure.__cause__ = error
-        return Outcome(task, error=failure)
+    def _write_again(self, batch: list[Task[Any]]) -> None:
+        self._writer.take_back()
+        self._write_batch(batch)
 
-    def _said_plainly(self, error: BaseException) -> BaseException:
-        """Give a failure of the database as a sentence for the operator; doors must not pass it on."""
-        if not isinstance(error, sa.exc.DBAPIError | sqlite3.Error):
-            return error
-        failure = sqlite.said_plainly(error, self.path)
-        failure.__cause__ = error
-        return failure
-
-
-def _undo(tx: Transaction) -> None:
-    """Take back one unit; where SQLite took back everything already, all units of the batch are lost."""
-    if not tx.driver.in_transaction:
-        raise _TransactionLost
-    tx.driver.execute("ROLLBACK TO unit")
-    tx.driver.execute("RELEASE unit")
-
-
-def _close(connection: sa.Connection | None) -> None:
-    if connection is not None:
+    def _write_batch(self, batch: list[Task[Any]]) -> None:
         try:
-            connection.close()
-        except sa.exc.SQLAlchemyError:
-            _log.exception("a connection to the database did not close")
+            self._writer.begin()
+            outcomes = self._writer.attempt_all(batch)
+        except Exception as error:
+            self._writer.take_back()
+            self._end_batch(self._writer.failed(batch, error))
+        else:
+            self._commit(batch, outcomes)
+
+    def _commit(self, batch: list[Task[Any]], outcomes: list[Outcome]) -> None:
+        """Commit once for all units of the batch, and only then tell anyone anything."""
+        try:
+            self._writer.commit()
+        except Exception as error:
+            self._writer.take_back()
+            outcomes = self._writer.failed(batch, error)
+        self._end_batch(outcomes)
+
+    def _next_batch(self) -> list[Task[Any]]:
+        batch: list[Task[Any]] = []
+        while self._waiting and len(batch) < MOST_UNITS_A_COMMIT:
+            task = self._waiting.popleft()
+            if task.is_wanted():
+                batch.append(task)
+        return batch
+
+    def _end_batch(self, outcomes: list[Outcome]) -> None:
+        deliver(outcomes)
+        with self._turn:
+            if self._waiting:
+                self._expect_batch(self._waiting[0])
+            else:
+                self._is_writing = False
+                self._turn.notify_all()

@@ -1,56 +1,58 @@
 """How structured values of a work item are written in text columns: compact JSON, stable over releases."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from soapsvc.domain.attributes import ATTRIBUTES, AttributeKind, AttributeValue
-from soapsvc.domain.data import DataModel, Direction, Field, FieldType
+from soapsvc.domain.data import DataModel, Field
 from soapsvc.domain.work_item import ItemContext
+from soapsvc.domain.work_type import WorkType
 
-_DEFAULTS = {field.name: field.default for field in fields(Field)}
+_FIELD_DEFAULTS = {field.name: field.default for field in fields(Field)}
+_MOST_WORK_TYPES = 200
 
-
-def encode(value: object) -> str:
-    """Write a plain structure as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_encode = msgspec.json.Encoder().encode
+_decode_fields = msgspec.json.Decoder(DataModel).decode
+_decode_context = msgspec.json.Decoder(ItemContext).decode
+_decode_attributes = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_names = msgspec.json.Decoder(list[str]).decode
+_decode_work_type = msgspec.json.Decoder(WorkType).decode
 
 
 def encode_fields(model: DataModel) -> str:
     """Write a data model; what has its default is left out."""
-    return encode([{k: v for k, v in asdict(field).items() if v != _DEFAULTS[k]} for field in model])
+    return _encode([_without_defaults(field) for field in model]).decode()
+
+
+def _without_defaults(field: Field) -> dict[str, Any]:
+    return {name: value for name, default in _FIELD_DEFAULTS.items() if (value := getattr(field, name)) != default}
 
 
 def decode_fields(text: str) -> DataModel:
     """Read a data model."""
-    return tuple(_field(**entry) for entry in json.loads(text))
-
-
-def _field(*, direction: str, type: str, values: list[str] | None = None, **rest: object) -> Field:
-    return Field(
-        direction=Direction(direction),
-        type=FieldType(type),
-        values=tuple(values or ()),
-        **rest,  # type: ignore[arg-type]
-    )
+    return _decode_fields(text)
 
 
 def encode_context(context: ItemContext) -> str:
     """Write an item's context."""
-    return encode(asdict(context))
+    return _encode(context).decode()
 
 
 def decode_context(text: str) -> ItemContext:
     """Read an item's context."""
-    return ItemContext(**json.loads(text))
+    return _decode_context(text)
 
 
 def encode_attributes(attributes: Mapping[str, AttributeValue]) -> str:
     """Write an item's attributes: what JSON cannot hold exactly as text."""
-    return encode({name: value if isinstance(value, int) else _text(value) for name, value in attributes.items()})
+    texts = {name: value if isinstance(value, int) else _text(value) for name, value in attributes.items()}
+    return _encode(texts).decode()
 
 
 def _text(value: AttributeValue) -> str:
@@ -69,10 +71,26 @@ _READERS: Mapping[AttributeKind, Callable[[Any], AttributeValue]] = {
 
 def decode_attributes(text: str) -> Mapping[str, AttributeValue]:
     """Read an item's attributes, by name."""
-    return {name: _READERS[ATTRIBUTES[name]](value) for name, value in json.loads(text).items()}
+    return {name: _READERS[ATTRIBUTES[name]](value) for name, value in _decode_attributes(text).items()}
+
+
+def encode_names(names: list[str]) -> str:
+    """Write a list of names."""
+    return _encode(names).decode()
 
 
 def decode_names(text: str) -> list[str]:
     """Read a list of names."""
-    names: list[str] = json.loads(text)
-    return names
+    return _decode_names(text)
+
+
+def encode_work_type(work_type: WorkType) -> str:
+    """Write a work type, whole."""
+    values = {field.name: getattr(work_type, field.name) for field in fields(WorkType)}
+    return _encode(values | {"fields": [_without_defaults(field) for field in work_type.fields]}).decode()
+
+
+@lru_cache(_MOST_WORK_TYPES)
+def decode_work_type(text: str) -> WorkType:
+    """Read a work type. There are few of them, which every item of theirs asks for."""
+    return _decode_work_type(text)

@@ -13,7 +13,7 @@ from soapsvc.domain.data import DataModel, Field
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.work_item import WorkItem
-from soapsvc.storage.encoding import decode_fields, decode_names, encode, encode_fields
+from soapsvc.storage.encoding import decode_fields, decode_names, encode_fields, encode_names
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import entity, history, microseconds_of, work_item
 from soapsvc.storage.transaction import Transaction
@@ -49,26 +49,27 @@ def prepare(
     tx: Transaction,
     item: WorkItem,
     *,
+    version: int,
     action: Action,
     by: Entity | None,
     state_before: State | None,
     changed: Sequence[str],
     fields: DataModel | None,
 ) -> dict[str, Any]:
-    """Make the row that records how `item` comes to its version; `fields` only where they change.
+    """Make the row that records how `item` comes to a version; `fields` only where they change.
 
     Its `hash` covers the row and the hash of the one before, which `item` still has: no row can be altered, added or
     taken away without breaking the chain.
     """
     row = {
         "work_item_id": item.id,
-        "version": item.version,
+        "version": version,
         "action": action,
         "actor_id": by.id if by else None,
         "at": tx.now(),
         "state_before": state_before,
         "state_after": item.state,
-        "changed": encode(list(changed)),
+        "changed": encode_names(list(changed)),
         "fields": None if fields is None else encode_fields(fields),
     }
     row["hash"] = _hash(item.history_hash, row)

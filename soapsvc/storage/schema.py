@@ -1,6 +1,5 @@
 """The schema's life: made and brought up to date by migrations, and refused where this code is too old for it."""
 
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +30,9 @@ def prepare(url: sa.URL) -> bool:
     engine = sqlite.writer_engine(path)
     try:
         with engine.begin() as connection:
+            sqlite.begin_to_write(connection)
             return _prepare(connection, path)
-    except (sa.exc.DBAPIError, sqlite3.Error) as error:
+    except sqlite.ERRORS as error:
         raise sqlite.said_plainly(error, path) from error
     finally:
         engine.dispose()
@@ -43,12 +43,12 @@ def check(url: sa.URL) -> None:
     path = sqlite.file_of(url)
     if not path.exists():
         raise StorageUnavailable(f"There is no database at {path}: `soapsvc serve` or `soapsvc migrate` makes one")
-    engine = sqlite.reader_engine(path, connections=1)
+    engine = sqlite.reader_engine(path)
     try:
         with engine.connect() as connection:
             if _is_behind(connection, path):
                 raise StorageUnavailable(f"The database {path} is of an older release: `soapsvc migrate` updates it")
-    except sa.exc.DBAPIError as error:
+    except sqlite.ERRORS as error:
         raise sqlite.said_plainly(error, path) from error
     finally:
         engine.dispose()

@@ -1,11 +1,11 @@
 """SQLite as a durable store: how connections are made, and what SQLAlchemy's defaults would get wrong."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
@@ -15,8 +15,15 @@ from soapsvc.domain.errors import StorageUnavailable
 BUSY_TIMEOUT = 5.0
 """Seconds that a transaction waits for another process to end its own."""
 
+ERRORS = (sa.exc.DBAPIError, sqlite3.Error)
+"""What a failure of the database is raised as."""
+
 _BUSY_PAUSE = 0.0005
 _PRIMARY_CODE = 0xFF
+_STATEMENTS = 500
+_BEGIN = "BEGIN IMMEDIATE"
+
+_log = logging.getLogger(__name__)
 
 
 def file_of(url: sa.URL) -> Path:
@@ -37,47 +44,79 @@ def _url(path: Path) -> sa.URL:
 
 
 def writer_engine(path: Path) -> sa.Engine:
-    """Make the engine that writes: every transaction takes the write lock at its begin, every commit is on disk.
+    """Make the engine that writes, by transactions that `begin_to_write` begins; every commit is on disk.
 
-    With a deferred BEGIN a unit could read, lose the lock race, and fail on its first write; with synchronous
-    below FULL a commit in WAL mode may be lost when the machine stops.
+    With synchronous below FULL a commit in WAL mode may be lost when the machine stops.
     """
-    engine = sa.create_engine(_url(path), poolclass=sa.NullPool, connect_args={"timeout": 0}, hide_parameters=True)
+    engine = _engine(path, timeout=0)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None  # else pysqlite opens transactions by itself, and none before a SAVEPOINT
-        _execute_when_free(connection.execute, "PRAGMA journal_mode = WAL")
+        _execute_when_free(connection, "PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        _execute_when_free(connection.exec_driver_sql, "BEGIN IMMEDIATE")
-
     return engine
 
 
-def reader_engine(path: Path, *, connections: int) -> sa.Engine:
-    """Make the engine that reads: each transaction sees one committed state and can change nothing."""
-    engine = sa.create_engine(
-        _url(path),
-        pool_size=connections,
-        max_overflow=0,
-        connect_args={"timeout": BUSY_TIMEOUT},
-        hide_parameters=True,
-    )
+def reader_engine(path: Path) -> sa.Engine:
+    """Make the engine that reads, and can change nothing."""
+    engine = _engine(path, timeout=BUSY_TIMEOUT)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None
         connection.execute("PRAGMA query_only = ON")
 
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
     return engine
+
+
+def _engine(path: Path, *, timeout: float) -> sa.Engine:
+    # Without an isolation level, else pysqlite opens transactions by itself, and none before a SAVEPOINT. A connection
+    # is used by one thread at a time, but not always by the same one.
+    arguments = {
+        "timeout": timeout,
+        "isolation_level": None,
+        "check_same_thread": False,
+        "cached_statements": _STATEMENTS,
+    }
+    return sa.create_engine(_url(path), poolclass=sa.NullPool, connect_args=arguments, hide_parameters=True)
+
+
+def execute(connection: sa.Connection, statement: str) -> None:
+    """Run a statement without parameters on the driver itself."""
+    _driver(connection).execute(statement)
+
+
+def begin_to_write(connection: sa.Connection) -> None:
+    """Begin a transaction that has the write lock, as soon as it is free.
+
+    With a deferred BEGIN a unit could read, lose the lock race, and fail on its first write.
+    """
+    _execute_when_free(_driver(connection), _BEGIN)
+
+
+def begin_at_once(connection: sa.Connection) -> bool:
+    """Begin a transaction that has the write lock, if that is free; say whether it was."""
+    try:
+        _driver(connection).execute(_BEGIN)
+    except sqlite3.OperationalError as error:
+        if _is_busy(error):
+            return False
+        raise
+    return True
+
+
+def close(connection: sa.Connection) -> None:
+    """Close a connection, with whatever was begun on it undone."""
+    try:
+        connection.close()
+    except ERRORS:
+        _log.exception("a connection to the database did not close")
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver
 
 
 @contextmanager
@@ -93,8 +132,10 @@ def sole_server(path: Path) -> Iterator[None]:
         raise StorageUnavailable(f"The lock file {path}.lock cannot be had: {error.strerror}") from None
 
 
-def said_plainly(error: sa.exc.DBAPIError | sqlite3.Error, path: Path) -> StorageUnavailable:
-    """Turn a driver's error into a sentence for the operator."""
+def said_plainly(error: BaseException, path: Path) -> BaseException:
+    """Turn a driver's error into a sentence for the operator; any other stays what it is."""
+    if not isinstance(error, ERRORS):
+        return error
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY_CODE
     reasons = {
@@ -107,10 +148,12 @@ def said_plainly(error: sa.exc.DBAPIError | sqlite3.Error, path: Path) -> Storag
         sqlite3.SQLITE_FULL: "cannot grow: the disk is full",
         sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error",
     }
-    return StorageUnavailable(f"The database {path} {reasons.get(code, f'cannot be used: {cause}')}")
+    failure = StorageUnavailable(f"The database {path} {reasons.get(code, f'cannot be used: {cause}')}")
+    failure.__cause__ = error
+    return failure
 
 
-def _execute_when_free(execute: Any, statement: str) -> None:
+def _execute_when_free(connection: sqlite3.Connection, statement: str) -> None:
     """Run a statement that needs a lock, asking often.
 
     SQLite's own busy handler soon sleeps for 100 ms at a time; between two batches of a busy server the lock is free
@@ -119,12 +162,13 @@ def _execute_when_free(execute: Any, statement: str) -> None:
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
-            execute(statement)
+            connection.execute(statement)
             return
-        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
-            cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
-            if getattr(cause, "sqlite_errorcode", 0) & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
-                raise
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(_BUSY_PAUSE)
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY

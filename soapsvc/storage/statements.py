@@ -48,14 +48,16 @@ class Statement:
 
     def change_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> int:
         """Run it once with each of these parameters; say how many rows were touched together."""
+        if len(every) == 1:  # sqlite3 takes three times as long for a list of one
+            return self.change(tx, **every[0])
         count: int = self._for(tx).run_each(tx, every).rowcount
         return count
 
     def _for(self, tx: Transaction) -> "_Compiled":
-        name = tx.dialect.name
-        if name not in self._compiled:
-            self._compiled[name] = _Compiled(self._construct, tx.dialect)
-        return self._compiled[name]
+        compiled = self._compiled.get(tx.dialect.name)
+        if compiled is None:
+            compiled = self._compiled[tx.dialect.name] = _Compiled(self._construct, tx.dialect)
+        return compiled
 
 
 class _Compiled:

@@ -18,15 +18,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Task(Generic[Result]):
-    """A unit that waits for a thread of the database, and who waits for it: on the event loop, if there is one."""
+    """A unit that waits to be run, and who waits for it: on the event loop, if there is one.
+
+    `is_long`: it may take so long that no event loop should wait for it.
+    """
 
     unit: Unit[Result]
     future: "Future[Result] | asyncio.Future[Result]"
     loop: asyncio.AbstractEventLoop | None = None
+    is_long: bool = False
     tx: Transaction | None = None
     """Its last run; those before it were dropped."""
 
-    def begin(self) -> bool:
+    def is_wanted(self) -> bool:
         """Say whether it shall run: nobody wants what was given up."""
         if isinstance(self.future, Future):
             return self.future.set_running_or_notify_cancel()
@@ -78,10 +82,7 @@ def deliver(outcomes: Iterable[Outcome]) -> None:
         else:
             on_loops.setdefault(outcome.task.loop, []).append(outcome)
     for loop, together in on_loops.items():
-        try:
-            loop.call_soon_threadsafe(_tell_all, together)
-        except RuntimeError:  # the loop was closed: nobody waits there any longer
-            _log.debug("an event loop ended before its units of work did")
+        call_on(loop, _tell_all, together)
 
 
 def _tell_all(outcomes: Iterable[Outcome]) -> None:
@@ -89,8 +90,17 @@ def _tell_all(outcomes: Iterable[Outcome]) -> None:
         outcome.tell()
 
 
+def call_on(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: Any) -> bool:
+    """Let an event loop call a function, from any thread; say whether it still could."""
+    try:
+        loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:  # it was closed: nobody waits there any longer
+        return False
+    return True
+
+
 class TaskQueue:
-    """Tasks in the order in which they came, for one thread or several that take many at a time."""
+    """Tasks in the order in which they came, for several threads of which each takes its share at a time."""
 
     def __init__(self, *, takers: int, most: int) -> None:
         self._takers = takers
@@ -115,7 +125,7 @@ class TaskQueue:
                 return []
             share = min(self._most, 1 + self._tasks.qsize() // self._takers)
             while task is not None:
-                if task.begin():
+                if task.is_wanted():
                     batch.append(task)
                 if len(batch) >= share:
                     return batch

@@ -1,7 +1,7 @@
 """Work items in the database: loaded whole, saved by one guarded statement with their history row."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from soapsvc.domain.errors import LostRace, UnknownWorkItem
 from soapsvc.domain.organisation import Entity, EntityType
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action, State
-from soapsvc.domain.work_item import Distribution, NewWorkItem, WorkItem
+from soapsvc.domain.work_item import NAMES, Distribution, NewWorkItem, WorkItem, values_of
 from soapsvc.storage import history
 from soapsvc.storage.encoding import (
     decode_attributes,
@@ -124,7 +124,7 @@ def add(
 ) -> WorkItem:
     """Store a new item at version 0, offered or allocated, with its offer set and its first history row."""
     first_state = State.ALLOCATED if allocated_to else State.OFFERED
-    values = _values(new) | {"fields": model, "owner": allocated_to}
+    values = {field.name: getattr(new, field.name) for field in fields(new)} | {"fields": model, "owner": allocated_to}
     state = first_state if values.pop("is_enabled") else State.CREATED
     columns = _columns(values) | {
         "guid": guid,
@@ -144,10 +144,12 @@ def add(
     if allocated_to:
         _record_holder(tx, item_id, allocated_to)
     item = get(tx, item_id)
-    row = history.prepare(tx, item, action=Action.SCHEDULE, by=by, state_before=None, changed=(), fields=item.fields)
+    row = history.prepare(
+        tx, item, version=0, action=Action.SCHEDULE, by=by, state_before=None, changed=(), fields=item.fields
+    )
     history.append(tx, [row])
     _SET_FIRST_HASH.change(tx, item=item_id, first_hash=row["hash"])
-    return replace(item, history_hash=row["hash"])
+    return item.with_changes(history_hash=row["hash"])
 
 
 def save(tx: Transaction, before: WorkItem, after: WorkItem, *, action: Action, by: Entity | None) -> WorkItem:
@@ -170,7 +172,8 @@ def save_alike(
     entries = [
         history.prepare(
             tx,
-            replace(after, version=before.version + 1),
+            after,
+            version=before.version + 1,
             action=action,
             by=by,
             state_before=before.state,
@@ -192,7 +195,7 @@ def save_alike(
         if after.owner is not None and after.owner != before.owner:
             _record_holder(tx, before.id, after.owner)
     return [
-        replace(after, version=before.version + 1, history_hash=entry["hash"])
+        after.with_changes(version=before.version + 1, history_hash=entry["hash"])
         for (before, after), entry in zip(changes, entries, strict=True)
     ]
 
@@ -261,13 +264,9 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _values(item: WorkItem | NewWorkItem) -> dict[str, Any]:
-    return {field.name: getattr(item, field.name) for field in fields(item)}
-
-
 def _difference(before: WorkItem, after: WorkItem) -> dict[str, Any]:
-    old = _values(before)
-    return {name: value for name, value in _values(after).items() if value != old[name]}
+    together = zip(NAMES, values_of(before), values_of(after), strict=True)
+    return {name: new for name, old, new in together if new is not old and new != old}
 
 
 def _item(row: sa.Row[Any]) -> WorkItem:

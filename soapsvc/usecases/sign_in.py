@@ -18,7 +18,6 @@ import argon2
 
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
-from soapsvc.domain.organisation import Entity
 from soapsvc.storage import people
 from soapsvc.storage.database import Database
 
@@ -41,7 +40,7 @@ def hash_password(password: str) -> str:
 class _Remembered:
     """A verified sign-in: who, by which stored hash, and until when the account need not be looked at."""
 
-    person: Entity
+    caller: Caller
     password_hash: str
     fresh_until: float
 
@@ -72,7 +71,7 @@ class SignIn:
         proof = hashlib.blake2b(f"{len(name)}:{name}{password}".encode(), key=self._key).digest()
         remembered = self._remembered.get(proof)
         if remembered is not None and self._clock() < remembered.fresh_until:
-            return Caller(person=remembered.person)
+            return remembered.caller
         return await self._checked_once(proof, name, password)
 
     async def _checked_once(self, proof: bytes, name: str, password: str) -> Caller:
@@ -95,8 +94,9 @@ class SignIn:
                 raise NotAuthenticated(NOT_AUTHENTICATED)
         if person is None or password_hash is None:
             raise NotAuthenticated(NOT_AUTHENTICATED)
-        self._remember(proof, _Remembered(person, password_hash, self._clock() + self._seconds))
-        return Caller(person=person)
+        caller = Caller(person=person)
+        self._remember(proof, _Remembered(caller, password_hash, self._clock() + self._seconds))
+        return caller
 
     def _remember(self, proof: bytes, sign_in: _Remembered) -> None:
         self._remembered[proof] = sign_in

@@ -8,9 +8,9 @@ from spyne.model.complex import ComplexModelBase, XmlAttribute
 
 from soapsvc.domain import errors
 from soapsvc.soap import faults, interface, types
+from soapsvc.soap.codec import GROUP
 from soapsvc.soap.entity_resolver_operations import EntityResolverService
 from soapsvc.soap.namespaces import qualified
-from soapsvc.soap.codec import GROUP
 from soapsvc.soap.operations import Operation
 from soapsvc.soap.work_item_history_operations import WorkItemHistoryService
 from soapsvc.soap.work_item_management_operations import WorkItemManagementService

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.storage.database import Database
+from tests.support.driver import watching
 
 DEADLINE = 10
 
@@ -39,11 +39,11 @@ def held(database: Database):
 
 
 @pytest.fixture
-def commits(database: Database):
+def commits() -> Iterator[list[str]]:
     """Count the writer's COMMITs from now on."""
-    seen: list[object] = []
-    sa.event.listen(database.writer, "commit", seen.append)
-    return seen
+    seen: list[str] = []
+    with watching(after=lambda _, statement: seen.append(statement) if statement == "COMMIT" else None):
+        yield seen
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import itertools
 import sqlite3
 import threading
 
-import sqlalchemy as sa
-
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import people, sqlite
 from tests.storage.units import DEADLINE, adding, names, spoiling_the_commit
+from tests.support.driver import watching
 
 
 def test_a_unit_that_has_not_written_yet_holds_the_write_lock_already(database, another_process):
@@ -74,12 +73,11 @@ def test_another_process_gets_its_turn_beside_a_busy_writer(database, another_pr
 def test_the_service_gets_its_turn_when_another_process_lets_go(database, another_process):
     attempts, refused = itertools.count(1), threading.Event()
 
-    def notice(_, __, statement, *___) -> None:
+    def notice(_, statement) -> None:
         if statement == "BEGIN IMMEDIATE" and next(attempts) > 1:
             refused.set()  # it asks again, so it was refused once
 
-    sa.event.listen(database.writer, "before_cursor_execute", notice)
-    with another_process() as connection:
+    with watching(before=notice), another_process() as connection:
         connection.execute("BEGIN IMMEDIATE")
         waiting = database.write(adding("patient"))
         assert refused.wait(DEADLINE)

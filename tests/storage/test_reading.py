@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable, UnknownWorkItem
 from soapsvc.storage import people, work_items
-from soapsvc.storage.database import READERS, Database
+from soapsvc.storage.database import Database
+from soapsvc.storage.readers import READERS
 
 DEADLINE = 10
 

@@ -4,8 +4,8 @@ import pytest
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import people
-from soapsvc.storage.database import MOST_RUNS_A_UNIT
 from soapsvc.storage.transaction import RunFirst
+from soapsvc.storage.writer import MOST_RUNS_A_UNIT
 from tests.storage.units import DEADLINE, adding, adding_and_failing, names, spoiling_the_commit
 
 

@@ -1,15 +1,16 @@
 """Units of work: one writer, one COMMIT for many, each in its own savepoint, nothing told before it is on disk."""
 
 import threading
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError, Future, wait
 
 import pytest
 import sqlalchemy as sa
 
 from soapsvc.domain.errors import LostRace, NameTaken, StorageUnavailable
 from soapsvc.storage import people
-from soapsvc.storage.database import MOST_RUNS_A_UNIT, MOST_UNITS_A_COMMIT, Database
+from soapsvc.storage.database import MOST_UNITS_A_COMMIT, Database
 from soapsvc.storage.tables import offer
+from soapsvc.storage.writer import MOST_RUNS_A_UNIT
 from tests.storage.units import (
     DEADLINE,
     adding,
@@ -18,6 +19,7 @@ from tests.storage.units import (
     names,
     spoiling_the_commit,
 )
+from tests.support.driver import watching
 
 # One commit for many
 
@@ -105,16 +107,18 @@ def test_a_foreign_key_that_leads_nowhere_is_refused(database):
 
 
 def test_results_and_faults_are_delivered_only_after_the_commit(database, held):
+    futures: list[Future[object]] = []
     done_at_commit: list[list[bool]] = []
-    with held():
-        futures = [
-            database.write(unit)
-            for unit in (adding("good"), adding_and_failing("bad"), lambda tx: None, adding_and_failing("worse"))
-        ]
-        sa.event.listen(
-            database.writer, "commit", lambda _: done_at_commit.append([future.done() for future in futures])
-        )
-    wait(futures, DEADLINE)
+
+    def look(_, statement):
+        if statement == "COMMIT":
+            done_at_commit.append([future.done() for future in futures])
+
+    with watching(after=look):
+        with held():
+            for unit in (adding("good"), adding_and_failing("bad"), lambda tx: None, adding_and_failing("worse")):
+                futures.append(database.write(unit))
+        wait(futures, DEADLINE)
 
     assert done_at_commit[-1] == [False, False, False, False]
 
