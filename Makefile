@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients prove bench-startup bench-timers lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-memory bench-startup bench-timers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,12 @@ test-clients: $(VENV)/stamp-dev ## call the service with clients of other makes
 prove: $(VENV)/stamp-dev ## compare 10,000 random operations with a model of the contract
 	@SOAPSVC_PROOF=long $(PY) -m pytest tests/acceptance/test_against_a_model.py --timeout 600 $(ARGS)
 
+bench: $(VENV)/stamp-dev ## race against services made with other SOAP stacks, and verify
+	@$(PY) -m bench.race $(ARGS)
+
+bench-memory: $(VENV)/stamp-dev ## does memory grow over a million requests?
+	@$(PY) -m bench.memory $(ARGS)
+
 bench-startup: $(VENV)/stamp-dev ## how long until the service answers
 	@$(PY) -m bench.startup
 
@@ -87,7 +93,7 @@ lock: $(VENV)/stamp-dev ## pin the newest dependencies setup.cfg and pyproject.t
 	@echo "Renewed $(LOCKED)"
 
 clean: ## remove the environment and everything built
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) bench/.build build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find soapsvc tests -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The environment grows in three steps; each is done again when what it was made of changes.

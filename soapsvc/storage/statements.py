@@ -17,8 +17,8 @@ _named_tuple: Callable[[str, Sequence[str]], Any] = namedtuple
 class Statement:
     """A statement with bound parameters, to be run in any transaction.
 
-    Each run gives every parameter that has no value of its own, by its name. What the driver refuses is raised as
-    SQLAlchemy raises it: as a sqlalchemy.exc.DBAPIError, without the values.
+    Each run gives every parameter that has no value of its own, by its name; TENANCY has that of the transaction. What
+    the driver refuses is raised as SQLAlchemy raises it: as a sqlalchemy.exc.DBAPIError, without the values.
     """
 
     def __init__(self, construct: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
@@ -69,6 +69,7 @@ class _Compiled:
         bound = {name: parameter for parameter, name in compiled.bind_names.items()}
         self._constants = {name: parameter.value for name, parameter in bound.items() if not parameter.required}
         self._parameters = [(name, _to_driver(bound[name].type, dialect)) for name in compiled.positiontup]
+        self._is_of_a_tenancy = "tenancy" in bound
         columns = list(getattr(construct, "exported_columns", ()))
         self._row_of = _named_tuple("Row", [column.key for column in columns])._make
         conversions = [_from_driver(column.type, dialect) for column in columns]
@@ -78,7 +79,7 @@ class _Compiled:
         """Run it; give the driver's cursor."""
         cursor = tx.driver.cursor()
         try:
-            cursor.execute(self._sql, self._values(parameters))
+            cursor.execute(self._sql, self._values(tx, parameters))
         except tx.dialect.dbapi.Error as error:
             raise self._refused(tx, error) from error
         return cursor
@@ -87,7 +88,7 @@ class _Compiled:
         """Run it with each of these parameters; give the driver's cursor."""
         cursor = tx.driver.cursor()
         try:
-            cursor.executemany(self._sql, [self._values(parameters) for parameters in every])
+            cursor.executemany(self._sql, [self._values(tx, parameters) for parameters in every])
         except tx.dialect.dbapi.Error as error:
             raise self._refused(tx, error) from error
         return cursor
@@ -101,12 +102,20 @@ class _Compiled:
             converted[at] = convert(converted[at])
         return self._row_of(converted)
 
-    def _values(self, parameters: Mapping[str, Any]) -> list[Any]:
+    def _values(self, tx: Transaction, parameters: Mapping[str, Any]) -> list[Any]:
         given = {**self._constants, **parameters} if self._constants else parameters
+        if self._is_of_a_tenancy:
+            given = {**given, "tenancy": _tenancy_of(tx)}
         return [given[name] if convert is None else convert(given[name]) for name, convert in self._parameters]
 
     def _refused(self, tx: Transaction, error: Exception) -> BaseException:
         return sa.exc.DBAPIError.instance(self._sql, None, error, tx.dialect.dbapi.Error, hide_parameters=True)
+
+
+def _tenancy_of(tx: Transaction) -> int:
+    if tx.tenancy is None:
+        raise LookupError("a statement on one tenancy's rows was run in a transaction that is in none")
+    return tx.tenancy
 
 
 def _to_driver(type_: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:

@@ -46,6 +46,10 @@ def moment_from(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+TENANCY = sa.bindparam("tenancy", type_=sa.BigInteger)
+"""Stands for the tenancy of the transaction in every statement that is run."""
+
+
 def _id_of(table: str, **options: Any) -> sa.Column[int]:
     return sa.Column(f"{table}_id", BigInteger, sa.ForeignKey(f"{table}.id"), **options)
 

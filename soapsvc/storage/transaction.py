@@ -32,6 +32,8 @@ class Transaction:
 
     def __init__(self, connection: sa.Connection, clock: Callable[[], datetime]) -> None:
         self.connection = connection
+        self.tenancy: int | None = None
+        """The id of the tenancy whose rows statements see; none until the unit says so."""
         self.dialect: Any = connection.dialect
         self.driver: Any = connection.connection.driver_connection
         self._clock = clock
