@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-memory bench-startup bench-timers lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-walk bench-memory bench-startup bench-timers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ prove: $(VENV)/stamp-dev ## compare 10,000 random operations with a model of the
 
 bench: $(VENV)/stamp-dev ## race against services made with other SOAP stacks, and verify
 	@$(PY) -m bench.race $(ARGS)
+
+bench-walk: $(VENV)/stamp-dev ## what does each stage of a request take?
+	@$(PY) -m bench.walk $(ARGS)
 
 bench-memory: $(VENV)/stamp-dev ## does memory grow over a million requests?
 	@$(PY) -m bench.memory $(ARGS)
