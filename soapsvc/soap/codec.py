@@ -121,7 +121,9 @@ def _reader(type_: Any) -> Reader:
         read_complex = _complex_reader(type_)
         return lambda element: read_complex(element.items(), element)
     parse = _parser(type_)
-    return lambda element: parse(element.text or "")
+    if parse is str:
+        return lambda element: element.text or ""
+    return lambda element: parse(element.text) if element.text else None  # the schema lets it be empty for its default
 
 
 def _parser(type_: Any) -> Callable[[str], Any]:

@@ -38,7 +38,7 @@ def read(operation: Operation, element: etree._Element, limits: MessageLimits) -
 
 
 def write(operation: Operation, result: Any, soap: SoapVersion = SOAP11) -> bytes:
-    """Write the whole message that answers an operation."""
+    """Write the whole message that answers an operation; its objects must have all their members, None or not."""
     envelope = etree.Element(soap.name("Envelope"), nsmap={"soap": soap.namespace})
     body = etree.SubElement(envelope, soap.name("Body"))
     draft = etree.Element("draft")
