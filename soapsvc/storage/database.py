@@ -93,10 +93,8 @@ class Database:
             if self._closed:
                 return
             self._closed = True
-            if self._expected_on is not None and not self._expected_on.is_running():
-                # The loop ended before its batch came to its turn.
-                self._expected_on = None
-                self._jobs.put(self._write_in_thread)
+            if self._expected_on is not None:
+                self._hand_over()  # the loop may have ended before its batch came to its turn, or wait for this
             self._turn.wait_for(lambda: not self._is_writing)
         self._jobs.put(None)
         self._thread.join()
@@ -116,23 +114,34 @@ class Database:
         with self._turn:
             self._check_open()
             self._waiting.append(task)
-            if self._is_writing:
-                return  # whoever is will go on with it
-            self._is_writing = True
-            self._expect_batch(task)
+            if not self._is_writing:
+                self._is_writing = True
+                self._expect_batch()
+            elif self._expected_on is not None and not self._suits(task, self._expected_on):
+                self._hand_over()
+            # else whoever is writing will go on with it
 
     def _check_open(self) -> None:
         if self._closed:
             raise StorageUnavailable("The service is shutting down; nothing was changed")
 
-    def _expect_batch(self, first: Task[Any]) -> None:
-        """Have the batch that begins with this task run soon, where its caller is, if that is an event loop."""
-        if first.loop is not None and not first.is_long:
-            self._expected_on = first.loop
-            if call_on(first.loop, self._write_on_loop, first.loop):
+    def _expect_batch(self) -> None:
+        """Have what waits run soon: where all of it comes from, if that is one event loop, else in the thread."""
+        loop = self._waiting[0].loop
+        if loop is not None and not self._closed and all(self._suits(task, loop) for task in self._waiting):
+            self._expected_on = loop
+            if call_on(loop, self._write_on_loop, loop):
                 return
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let the thread run what waits."""
         self._expected_on = None
         self._jobs.put(self._write_in_thread)
+
+    def _suits(self, task: Task[Any], loop: asyncio.AbstractEventLoop) -> bool:
+        """Say whether a task may run on a loop: on any but its caller's it might keep, or be kept by, a stranger."""
+        return task.loop is loop and not task.is_long
 
     def _write_on_loop(self, loop: asyncio.AbstractEventLoop, *, is_soon: bool = False) -> None:
         """Run a batch here, and leave its commit to the thread; all of it, if there is something to wait for."""
@@ -146,11 +155,13 @@ class Database:
             self._expected_on = None
             batch = self._next_batch()
         try:
-            if any(task.is_long for task in batch) or not self._writer.begin_at_once():
+            if not self._writer.begin_at_once():
                 raise NotAtOnce
             outcomes = self._writer.attempt_all(batch, may_take_long=False)
-        except Exception:  # whatever it is, the thread has the time to meet it again, and to say what it was
+        except BaseException as error:  # whatever it is, the thread has the time to meet it again, and to say what
             self._jobs.put(partial(self._write_again, batch))
+            if not isinstance(error, Exception):
+                raise  # the loop shall end by it, as by Ctrl-C
         else:
             self._jobs.put(partial(self._commit, batch, outcomes))
 
@@ -199,7 +210,7 @@ class Database:
         deliver(outcomes)
         with self._turn:
             if self._waiting:
-                self._expect_batch(self._waiting[0])
+                self._expect_batch()
             else:
                 self._is_writing = False
                 self._turn.notify_all()

@@ -28,7 +28,9 @@ class Readers:
         self._now = now
         self._engine = sqlite.reader_engine(path)
         self._tasks = TaskQueue(takers=READERS, most=MOST_UNITS_A_LOOK)
+        self._engine_at_once = sqlite.reader_engine(path, may_wait=False)
         self._at_once = threading.Lock()
+        self._closed = False
         self._connection: sa.Connection | None = None
         self._threads = [
             threading.Thread(target=self._run, name=f"reader-{n}", daemon=True) for n in range(1, READERS + 1)
@@ -45,6 +47,8 @@ class Readers:
         if not self._at_once.acquire(blocking=False):
             raise NotAtOnce
         try:
+            if self._closed:
+                raise NotAtOnce
             return self._look(unit)
         except sqlite.ERRORS as error:
             if self._connection is not None:
@@ -60,13 +64,14 @@ class Readers:
         for thread in self._threads:
             thread.join()
         with self._at_once:
+            self._closed = True
             if self._connection is not None:
                 sqlite.close(self._connection)
             self._connection = None
 
     def _look(self, unit: Unit[Result]) -> Result:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection = self._engine_at_once.connect()
         sqlite.execute(self._connection, "BEGIN")
         try:
             return unit(Transaction(self._connection, self._now))

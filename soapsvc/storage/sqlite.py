@@ -59,9 +59,12 @@ def writer_engine(path: Path) -> sa.Engine:
     return engine
 
 
-def reader_engine(path: Path) -> sa.Engine:
-    """Make the engine that reads, and can change nothing."""
-    engine = _engine(path, timeout=BUSY_TIMEOUT)
+def reader_engine(path: Path, *, may_wait: bool = True) -> sa.Engine:
+    """Make the engine that reads, and can change nothing.
+
+    Readers seldom wait, but they do for a process that keeps the file to itself, or repairs it.
+    """
+    engine = _engine(path, timeout=BUSY_TIMEOUT if may_wait else 0)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:

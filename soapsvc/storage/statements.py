@@ -5,12 +5,16 @@ SQLAlchemy's own way of running a statement costs about ten times what SQLite ta
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import sqlalchemy as sa
 
 from soapsvc.storage.transaction import Transaction
 
+_ALL = methodcaller("fetchall")
+_FIRST = methodcaller("fetchone")
+_COUNT = attrgetter("rowcount")
 _named_tuple: Callable[[str, Sequence[str]], Any] = namedtuple
 
 
@@ -28,12 +32,12 @@ class Statement:
     def rows(self, tx: Transaction, **parameters: Any) -> list[Any]:
         """Give all rows, as named tuples."""
         compiled = self._for(tx)
-        return [compiled.row(values) for values in compiled.run(tx, parameters).fetchall()]
+        return [compiled.row(values) for values in compiled.run(tx, parameters, _ALL)]
 
     def row(self, tx: Transaction, **parameters: Any) -> Any:
         """Give the first row as a named tuple, or None."""
         compiled = self._for(tx)
-        values = compiled.run(tx, parameters).fetchone()
+        values = compiled.run(tx, parameters, _FIRST)
         return None if values is None else compiled.row(values)
 
     def value(self, tx: Transaction, **parameters: Any) -> Any:
@@ -43,7 +47,7 @@ class Statement:
 
     def change(self, tx: Transaction, **parameters: Any) -> int:
         """Run it for what it changes; say how many rows it touched."""
-        count: int = self._for(tx).run(tx, parameters).rowcount
+        count: int = self._for(tx).run(tx, parameters, _COUNT)
         return count
 
     def change_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> int:
@@ -75,14 +79,14 @@ class _Compiled:
         conversions = [_from_driver(column.type, dialect) for column in columns]
         self._conversions = [(at, convert) for at, convert in enumerate(conversions) if convert is not None]
 
-    def run(self, tx: Transaction, parameters: Mapping[str, Any]) -> Any:
-        """Run it; give the driver's cursor."""
+    def run(self, tx: Transaction, parameters: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
+        """Run it, and take something from the driver's cursor: some rows are computed, and refused, only then."""
         cursor = tx.driver.cursor()
         try:
             cursor.execute(self._sql, self._values(tx, parameters))
+            return take(cursor)
         except tx.dialect.dbapi.Error as error:
             raise self._refused(tx, error) from error
-        return cursor
 
     def run_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> Any:
         """Run it with each of these parameters; give the driver's cursor."""

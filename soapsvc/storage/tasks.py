@@ -68,6 +68,10 @@ class Outcome:
             return
         if self.error is None:
             self.task.future.set_result(self.result)
+        elif isinstance(self.error, StopIteration):  # no future of asyncio's takes it
+            failure = RuntimeError("a unit of work raised StopIteration")
+            failure.__cause__ = self.error
+            self.task.future.set_exception(failure)
         else:
             self.task.future.set_exception(self.error)
 

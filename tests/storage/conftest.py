@@ -1,18 +1,26 @@
 """What the store's tests need beside a database: the writer held at will, and an eye on its commits."""
 
+import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from soapsvc.storage.database import Database
 from tests.support.driver import watching
 
+try:
+    import uvloop
+except ImportError:  # there is none for Windows
+    uvloop = None
+
 DEADLINE = 10
+LOOPS = {"asyncio": asyncio.new_event_loop} | ({"uvloop": uvloop.new_event_loop} if uvloop else {})
 
 
 @pytest.fixture
@@ -56,3 +64,32 @@ def another_process(database_path: Path):
         return contextlib.closing(connection)
 
     return connect
+
+
+@pytest.fixture(params=LOOPS.values(), ids=LOOPS)
+def new_loop(request) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Make an event loop, of each kind on which the service runs."""
+    return request.param
+
+
+@pytest.fixture
+def on_loop(new_loop):
+    """Run a coroutine on a new event loop in this thread, and give what it comes to, within the deadline."""
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        async def within_deadline() -> Any:
+            async with asyncio.timeout(DEADLINE):
+                return await coroutine
+
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(within_deadline())
+
+    return run
+
+
+@pytest.fixture
+def connected(database: Database) -> Database:
+    """A database that has connected: before, there is something to wait for, and no unit runs on an event loop."""
+    database.write(lambda _: None).result(DEADLINE)
+    database.read(lambda _: None).result(DEADLINE)
+    return database
