@@ -5,13 +5,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from soapsvc import serving
+from soapsvc import serving, wiring
 from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.domain.work_type import WorkType
 from soapsvc.settings import Settings
@@ -24,6 +24,7 @@ PERSON = "racer"
 PASSWORD = "a password for races"  # noqa: S105
 ROOT = Path(__file__).parent.parent
 _PORTION = 500
+_TEMPLATE = "template.db"
 
 
 class CannotRace(Exception):
@@ -49,14 +50,25 @@ class Racer:
 
 def _prepare(build: Path) -> None:
     """Make the database that every turn starts with a copy of."""
-    template = build / "template.db"
+    template = build / _TEMPLATE
     for left in build.glob("template.db*"):
         left.unlink()
-    with serving.opened_service(Settings.model_validate({"database": f"sqlite:///{template}"})) as service:
+    with serving.opened_service(_settings(build)) as service:
         _fill(service.database)
     with closing(sqlite3.connect(template)) as database:
         # Closed cleanly, so all of it is in the one file.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def opened_template(build: Path) -> Iterator[Database]:
+    """Open the database that `OURS.prepare` made in a folder."""
+    with wiring.opened_database(_settings(build)) as database:
+        yield database
+
+
+def _settings(build: Path) -> Settings:
+    return Settings.model_validate({"database": f"sqlite:///{build / _TEMPLATE}"})
 
 
 def _fill(database: Database) -> None:
@@ -70,7 +82,7 @@ def _fill(database: Database) -> None:
 
 
 def _start(build: Path, data: Path, port: int) -> subprocess.Popen[bytes]:
-    shutil.copy(build / "template.db", data / "soapsvc.db")
+    shutil.copy(build / _TEMPLATE, data / "soapsvc.db")
     # As it comes: no setting of whoever runs the race is carried over.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SOAPSVC_")}
     environment["PYTHONPATH"] = str(ROOT)

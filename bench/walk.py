@@ -12,12 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
 from bench import messages as requests
-from bench.racers import OURS, PERSON
+from bench.racers import OURS, PERSON, opened_template
 from soapsvc.domain.caller import Caller
 from soapsvc.soap import envelope, messages, reference, security
 from soapsvc.soap.envelope import MessageLimits
@@ -25,7 +24,6 @@ from soapsvc.soap.interface import OPERATIONS
 from soapsvc.soap.operations import Call
 from soapsvc.soap.versions import SOAP11
 from soapsvc.storage import people, work_items
-from soapsvc.storage.database import Database
 from soapsvc.storage.transaction import Transaction
 
 ITEM = 1
@@ -42,11 +40,8 @@ def main() -> None:
     codec = reference if arguments.reference else messages
     with tempfile.TemporaryDirectory() as folder:
         OURS.prepare(Path(folder))
-        database = Database(sa.URL.create("sqlite", database=str(Path(folder, "template.db"))))
-        try:
+        with opened_template(Path(folder)) as database:
             times = database.write(lambda tx: _walk(tx, codec, arguments.rounds)).result()
-        finally:
-            database.close()
     table = Table("operation", *(f"{stage} µs" for stage in STAGES), "together µs", box=None)
     for operation, stages in times.items():
         medians = [statistics.median(stages[stage]) * 1e6 for stage in STAGES]
