@@ -5,6 +5,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+static long least_nanoseconds;
+
+/* Read at the start: some programs, such as php-fpm, clear the environment of the processes that they start. */
+__attribute__((constructor)) static void read_least(void)
+{
+    const char *microseconds = getenv("FLUSH_MICROSECONDS");
+    least_nanoseconds = microseconds ? atol(microseconds) * 1000L : 0;
+}
+
 static long nanoseconds_since(const struct timespec *start)
 {
     struct timespec now;
@@ -14,12 +23,11 @@ static long nanoseconds_since(const struct timespec *start)
 
 static int flush(const char *name, int file)
 {
-    const char *least = getenv("FLUSH_MICROSECONDS");
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     int outcome = real(file);
-    long rest = (least ? atol(least) * 1000L : 0) - nanoseconds_since(&start);
+    long rest = least_nanoseconds - nanoseconds_since(&start);
     if (rest > 0) {
         struct timespec wait = {rest / 1000000000L, rest % 1000000000L};
         nanosleep(&wait, NULL);

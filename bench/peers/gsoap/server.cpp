@@ -17,8 +17,9 @@ class Connection {
   explicit Connection(const char *path) {
     // Each connection is used by one thread at a time, so SQLite need not lock it.
     check(sqlite3_open_v2(path, &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr));
-    check(sqlite3_exec(handle_, "PRAGMA synchronous = FULL", nullptr, nullptr, nullptr));
+    // First of all: even to set a pragma, a connection may have to wait for others.
     check(sqlite3_busy_timeout(handle_, 30000));
+    check(sqlite3_exec(handle_, "PRAGMA synchronous = FULL", nullptr, nullptr, nullptr));
   }
   ~Connection() { sqlite3_close(handle_); }
   Connection(const Connection &) = delete;
