@@ -15,7 +15,7 @@ from soapsvc import serving, wiring
 from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.domain.work_type import WorkType
 from soapsvc.settings import Settings
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import InTenancy
 from soapsvc.usecases import people, scheduling, work_types
 from soapsvc.usecases.sign_in import hash_password
 
@@ -54,16 +54,16 @@ def _prepare(build: Path) -> None:
     for left in build.glob("template.db*"):
         left.unlink()
     with serving.opened_service(_settings(build)) as service:
-        _fill(service.database)
+        _fill(service.default_tenancy)
     with closing(sqlite3.connect(template)) as database:
         # Closed cleanly, so all of it is in the one file.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager
-def opened_template(build: Path) -> Iterator[Database]:
+def opened_template(build: Path) -> Iterator[InTenancy]:
     """Open the database that `OURS.prepare` made in a folder."""
-    with wiring.opened_database(_settings(build)) as database:
+    with wiring.opened_tenancy(_settings(build), None) as database:
         yield database
 
 
@@ -71,7 +71,7 @@ def _settings(build: Path) -> Settings:
     return Settings.model_validate({"database": f"sqlite:///{build / _TEMPLATE}"})
 
 
-def _fill(database: Database) -> None:
+def _fill(database: InTenancy) -> None:
     password_hash = hash_password(PASSWORD)
     database.write(lambda tx: people.add_person(tx, name=PERSON, guid=PERSON, password_hash=password_hash)).result()
     database.write(lambda tx: work_types.load(tx, [WorkType(id="race", reoffer_on_close=True)])).result()

@@ -53,7 +53,7 @@ def _walk(tx: Transaction, codec: Any, rounds: int) -> dict[str, dict[str, list[
     person = people.find_resource_by_name(tx, PERSON)
     if person is None:
         raise LookupError(f"there is no {PERSON}")
-    caller = Caller(person=person)
+    caller = Caller(person=person, tenancy=tx.tenancy or 0)
     times: dict[str, dict[str, list[float]]] = {}
     for _ in range(rounds):
         for name in ("open", "close", "read"):

@@ -29,13 +29,16 @@ app = typer.Typer(
 user = typer.Typer(help="People who may sign in.", no_args_is_help=True)
 worktype = typer.Typer(help="Kinds of work items.", no_args_is_help=True)
 items = typer.Typer(help="Work items, for the operator.", no_args_is_help=True)
+tenancy = typer.Typer(help="Those who share the service.", no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(worktype, name="worktype")
 app.add_typer(items, name="items")
+app.add_typer(tenancy, name="tenancy")
 
 if TYPE_CHECKING:
-    from soapsvc.storage.database import Database
+    from soapsvc.storage.database import Database, InTenancy
 
+OfTenancy = Annotated[str | None, typer.Option("--tenancy", help="The tenancy; the default one unless given.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _ITEMS_A_TRANSACTION = 500
 _WIDE = 1_000
@@ -65,7 +68,9 @@ def serve(
     observe.configure_logging(level=settings.log_level, format=settings.log_format)
     serving.check_port(settings)
     with serving.opened_service(settings) as service:
-        introduction = demonstration.introduce(service.database, settings.address, demo_password) if demo else None
+        introduction = (
+            demonstration.introduce(service.default_tenancy, settings.address, demo_password) if demo else None
+        )
         _say(f"soapsvc {__version__}; whether it is ready: {settings.address}{READY}")
         for address in serving.endpoints(settings):
             _say(f"  {address}?wsdl")
@@ -129,6 +134,7 @@ def user_add(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")],
     guid: Annotated[str | None, typer.Option(help="The GUID that clients know the person by.")] = None,
     max_open: Annotated[int | None, typer.Option(help="The most work items that the person may have open.")] = None,
+    tenancy: OfTenancy = None,
 ) -> None:
     """Add a person who may sign in."""
     if not password_stdin:
@@ -137,7 +143,7 @@ def user_add(
     from soapsvc.usecases.sign_in import hash_password
 
     password_hash = hash_password(sys.stdin.readline().rstrip("\r\n"))
-    with _database() as database:
+    with _database(tenancy) as database:
         person = database.write(
             lambda tx: people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open)
         ).result()
@@ -145,21 +151,21 @@ def user_add(
 
 
 @user.command("list")
-def user_list(as_json: AsJson = False) -> None:
+def user_list(as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
     """List the people who may sign in."""
     from soapsvc.usecases import people
 
-    with _database() as database:
+    with _database(tenancy) as database:
         everyone = database.read(people.list_people).result()
     _print_rows([{"name": person.name, "guid": person.guid} for person in everyone], as_json)
 
 
 @user.command("grant")
-def user_grant(name: str, action: SystemAction) -> None:
+def user_grant(name: str, action: SystemAction, tenancy: OfTenancy = None) -> None:
     """Grant a person a system action, everywhere."""
     from soapsvc.usecases import people
 
-    with _database() as database:
+    with _database(tenancy) as database:
         is_new = database.write(lambda tx: people.grant(tx, name, action)).result()
     _say(f"{name} may {action} {'now' if is_new else 'already'}")
 
@@ -170,6 +176,7 @@ def items_add(
     offer_to: Annotated[str, typer.Option(help="Whom to offer them to: names or GUIDs, divided by commas.")],
     count: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 1,
     as_json: AsJson = False,
+    tenancy: OfTenancy = None,
 ) -> None:
     """Create work items, and print their ids."""
     from soapsvc.domain.work_item import NewWorkItem
@@ -179,7 +186,7 @@ def items_add(
     offered_to = [reference.strip() for reference in offer_to.split(",")]
     made: list[int] = []
     console = Console(stderr=True)
-    with _database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
+    with _database(tenancy) as database, Progress(console=console, disable=not console.is_terminal) as progress:
         for size in progress.track(_portions(count), description="Creating work items"):
             made += database.write(partial(scheduling.create_items, new=new, offer_to=offered_to, count=size)).result()
     _say(json.dumps(made) if as_json else "\n".join(map(str, made)))
@@ -189,21 +196,22 @@ def items_add(
 def items_list(
     as_json: AsJson = False,
     most: Annotated[int, typer.Option(min=1, max=100_000, help="The most items to list.")] = 1_000,
+    tenancy: OfTenancy = None,
 ) -> None:
     """List work items, by id."""
     from soapsvc.usecases import history
 
-    with _database() as database:
+    with _database(tenancy) as database:
         found = database.read(lambda tx: history.list_items(tx, most)).result()
     _print_rows([_summary(item) for item in found], as_json)
 
 
 @items.command("show")
-def items_show(item_id: int, as_json: AsJson = False) -> None:
+def items_show(item_id: int, as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
     """Show one work item with its data."""
     from soapsvc.usecases import history
 
-    with _database() as database:
+    with _database(tenancy) as database:
         item = database.read(lambda tx: history.show_item(tx, item_id)).result()
     shown = _summary(item) | {
         "guid": item.guid,
@@ -218,11 +226,11 @@ def items_show(item_id: int, as_json: AsJson = False) -> None:
 
 
 @items.command("history")
-def items_history(item_id: int, as_json: AsJson = False) -> None:
+def items_history(item_id: int, as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
     """Show every version of a work item, oldest first."""
     from soapsvc.usecases import history
 
-    with _database() as database:
+    with _database(tenancy) as database:
         entries = database.read(lambda tx: history.history_of(tx, item_id)).result()
     rows = [
         {
@@ -246,7 +254,7 @@ def items_verify() -> None:
 
     broken: list[int] = []
     console = Console(stderr=True)
-    with _database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
+    with _whole_database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
         highest = database.read(history.highest_id).result()
         for after in progress.track(range(0, highest, _ITEMS_A_TRANSACTION), description="Verifying histories"):
             portion = partial(history.broken_histories, after=after, to=after + _ITEMS_A_TRANSACTION)
@@ -257,23 +265,23 @@ def items_verify() -> None:
 
 
 @worktype.command("load")
-def worktype_load(file: Path) -> None:
+def worktype_load(file: Path, tenancy: OfTenancy = None) -> None:
     """Load work types from a YAML file, all or none, over those of the same id."""
     from soapsvc import work_type_file
     from soapsvc.usecases import work_types
 
     loaded = work_type_file.read(file)
-    with _database() as database:
+    with _database(tenancy) as database:
         new = database.write(lambda tx: work_types.load(tx, loaded)).result()
     _say(f"{len(loaded)} work types loaded, {new} of them new")
 
 
 @worktype.command("list")
-def worktype_list(as_json: AsJson = False) -> None:
+def worktype_list(as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
     """List the work types."""
     from soapsvc.usecases import work_types
 
-    with _database() as database:
+    with _database(tenancy) as database:
         found = database.read(work_types.list_all).result()
     rows = [
         {
@@ -288,15 +296,64 @@ def worktype_list(as_json: AsJson = False) -> None:
     _print_rows(rows, as_json)
 
 
+@tenancy.command("add")
+def tenancy_add(
+    moniker: str,
+    name: Annotated[str | None, typer.Option(help="A name for people; the moniker unless given.")] = None,
+) -> None:
+    """Add a tenancy, with nobody and nothing in it."""
+    from soapsvc.usecases import tenancies
+
+    with _whole_database() as database:
+        added = database.write(lambda tx: tenancies.add_tenancy(tx, moniker, name)).result()
+    _say(f"{added.moniker} {added.name}")
+
+
+@tenancy.command("list")
+def tenancy_list(as_json: AsJson = False) -> None:
+    """List the tenancies."""
+    from soapsvc.usecases import tenancies
+
+    with _whole_database() as database:
+        found = database.read(tenancies.list_tenancies).result()
+    rows = [{"moniker": one.moniker, "name": one.name, "version_required": one.version_required} for one in found]
+    _print_rows(rows, as_json)
+
+
+@tenancy.command("set")
+def tenancy_set(
+    moniker: str,
+    version_required: Annotated[
+        bool | None,
+        typer.Option(help="Whether a change that says no version is refused; as the setting says if neither."),
+    ] = None,
+) -> None:
+    """Set a tenancy's own rules in place of the settings; those that are not given are taken back."""
+    from soapsvc.usecases import tenancies
+
+    with _whole_database() as database:
+        database.write(lambda tx: tenancies.require_versions(tx, moniker, version_required)).result()
+    said = {None: "as the setting says", True: "yes", False: "no"}[version_required]
+    _say(f"{moniker}: a change must say its version: {said}")
+
+
 def _load(**options: Any) -> Settings:
     return settings_module.load(options).settings
 
 
 @contextmanager
-def _database() -> Iterator["Database"]:
+def _whole_database() -> Iterator["Database"]:
     from soapsvc import wiring
 
     with wiring.opened_database(_load()) as database:
+        yield database
+
+
+@contextmanager
+def _database(moniker: str | None) -> Iterator["InTenancy"]:
+    from soapsvc import wiring
+
+    with wiring.opened_tenancy(_load(), moniker) as database:
         yield database
 
 

@@ -10,7 +10,7 @@ from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.work_item import ItemContext, NewWorkItem
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import InTenancy
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import people, scheduling
 from soapsvc.usecases.sign_in import hash_password
@@ -29,7 +29,7 @@ _CASES = (
 _CUSTOMERS = ("Adler", "Bianchi", "Costa", "Dubois", "Eriksen", "Fischer", "Garcia", "Horvat", "Ivanova", "Jansen")
 
 
-def introduce(database: Database, address: str, password: str | None) -> str:
+def introduce(database: InTenancy, address: str, password: str | None) -> str:
     """Load the demonstration, and say who its people are, their password, and what to try first.
 
     Raises NameTaken, InvalidRequest for a password that is too short.

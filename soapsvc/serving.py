@@ -21,9 +21,10 @@ from soapsvc.soap.application import SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import SERVICES
 from soapsvc.storage import schema, sqlite
-from soapsvc.storage.database import Clock, Database, real_time
+from soapsvc.storage.database import Clock, Database, InTenancy, real_time
 from soapsvc.usecases import repeats, timers
 from soapsvc.usecases.sign_in import SignIn
+from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.wiring import database_url
 
 SWEEP_SECONDS = 1.0
@@ -39,40 +40,56 @@ class Service:
 
     application: Front
     database: Database
+    tenancies: KnownTenancies
+
+    @property
+    def default_tenancy(self) -> InTenancy:
+        """The database as the default tenancy has it."""
+        return InTenancy(self.database, self.tenancies.default().id)
 
 
 @contextmanager
 def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[Service]:
     """Make and open the database and everything that serves it, and close it all at the end.
 
-    Raises StorageUnavailable, also where another process serves the same file.
+    Raises StorageUnavailable, also where another process serves the same file, and UnknownTenancy.
     """
     url = database_url(settings)
     with sqlite.sole_server(sqlite.file_of(url)):
         schema.prepare(url)
         database = Database(url, clock=clock)
         sign_in = SignIn(database, seconds_remembered=settings.credential_seconds)
-        soap = SoapApplication(
-            database,
-            sign_in,
-            public_url=settings.address,
-            limits=MessageLimits(
-                bytes=settings.message_bytes,
-                depth=settings.message_depth,
-                elements=settings.message_elements,
-                attributes=settings.message_attributes,
-                namespaces=settings.message_namespaces,
-                attribute_length=settings.attribute_length,
-                items=settings.batch_items,
-            ),
-            body_seconds=settings.body_seconds,
-            version_required=settings.version_required,
-        )
         try:
-            yield Service(Front({contract.BASE_PATH: soap}, database), database)
+            tenancies = KnownTenancies(
+                database,
+                default=settings.default_tenancy,
+                version_required=settings.version_required,
+                seconds=settings.credential_seconds,
+            )
+            soap = _soap_door(settings, database, sign_in, tenancies)
+            yield Service(Front({contract.BASE_PATH: soap}, database), database, tenancies)
         finally:
             sign_in.close()
             database.close()
+
+
+def _soap_door(settings: Settings, database: Database, sign_in: SignIn, tenancies: KnownTenancies) -> SoapApplication:
+    return SoapApplication(
+        database,
+        sign_in,
+        tenancies,
+        public_url=settings.address,
+        limits=MessageLimits(
+            bytes=settings.message_bytes,
+            depth=settings.message_depth,
+            elements=settings.message_elements,
+            attributes=settings.message_attributes,
+            namespaces=settings.message_namespaces,
+            attribute_length=settings.attribute_length,
+            items=settings.batch_items,
+        ),
+        body_seconds=settings.body_seconds,
+    )
 
 
 def check_port(settings: Settings) -> None:
@@ -169,7 +186,7 @@ async def _serve(service: Service, settings: Settings) -> None:
 
 async def _sweep(database: Database) -> None:
     """Do what is due by the clock, about once a second, in portions that leave room for callers between them."""
-    portion = partial(timers.bring_back_due, most=SWEEP_PORTION)
+    portion = partial(timers.bring_back_due_anywhere, most=SWEEP_PORTION)
     while True:
         try:
             while await database.written(portion, is_long=True):

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from soapsvc.domain.tenancy import DEFAULT_MONIKER
+
 PREFIX = "SOAPSVC_"
 FILE_VARIABLE = f"{PREFIX}CONFIG"
 DEFAULT_FILE = Path("soapsvc.toml")
@@ -39,6 +41,9 @@ class Settings(BaseModel):
     public_url: Annotated[str | None, AfterValidator(_http_url)] = Field(
         None, description="The address that clients use, as it stands in the WSDLs; by default from host and port"
     )
+    default_tenancy: str = Field(
+        DEFAULT_MONIKER, description="The moniker of the tenancy of requests and commands that name none"
+    )
     credential_seconds: float = Field(
         5.0, ge=0, le=60, description="How long a verified sign-in is trusted before its account is looked at again"
     )
@@ -52,7 +57,9 @@ class Settings(BaseModel):
     )
     attribute_length: int = Field(65_536, ge=1_000, description="The most characters that an XML attribute has")
     batch_items: int = Field(1_000, ge=1, description="The most work items that one request names")
-    version_required: bool = Field(False, description="Whether a change that says no version is refused")
+    version_required: bool = Field(
+        False, description="Whether a change that says no version is refused, unless its tenancy has a rule of its own"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged"
     )

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.settings import Settings
 from soapsvc.storage import schema
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, InTenancy
+from soapsvc.usecases.tenancies import find_tenancy
 
 
 def database_url(settings: Settings) -> sa.URL:
@@ -25,6 +26,18 @@ def database_url(settings: Settings) -> sa.URL:
 def migrate(settings: Settings) -> bool:
     """Make the database or bring it up to date; say whether there was anything to do. Raises StorageUnavailable."""
     return schema.prepare(database_url(settings))
+
+
+@contextmanager
+def opened_tenancy(settings: Settings, moniker: str | None) -> Iterator[InTenancy]:
+    """Open an existing database as a tenancy has it, the default one if none is named.
+
+    Raises StorageUnavailable, UnknownTenancy.
+    """
+    named = settings.default_tenancy if moniker is None else moniker
+    with opened_database(settings) as database:
+        tenancy = database.read(lambda tx: find_tenancy(tx, named)).result()
+        yield InTenancy(database, tenancy.id)
 
 
 @contextmanager

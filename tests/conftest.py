@@ -17,7 +17,7 @@ from soapsvc.domain.organisation import Entity
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.settings import Settings
 from soapsvc.storage import schema, work_items
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, InTenancy
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import Answer, InProcess
 from soapsvc.usecases import allocation, items, people, scheduling
@@ -26,6 +26,7 @@ from tests.support.soap import SERVICE_OF, envelope, request
 
 Result = TypeVar("Result")
 PASSWORD = "correct horse"
+DEFAULT_TENANCY = 1
 
 FIELDS = (
     Field(name="Customer", direction=Direction.INPUT, type=FieldType.STRING, values=("Adler",)),
@@ -49,7 +50,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for action in SystemAction:
             people.grant(tx, "supervisor", action)
 
-    database.write(add).result()
+    InTenancy(database, DEFAULT_TENANCY).write(add).result()
     database.close()
     return path
 
@@ -60,14 +61,20 @@ def database_path(template: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(database_path: Path) -> Iterator[Database]:
+def whole_database(database_path: Path) -> Iterator[Database]:
     database = Database(sa.URL.create("sqlite", database=str(database_path)))
     yield database
     database.close()
 
 
 @pytest.fixture
-def write(database: Database) -> Callable[[Callable[[Transaction], Result]], Result]:
+def database(whole_database: Database) -> InTenancy:
+    """The database as the default tenancy has it."""
+    return InTenancy(whole_database, DEFAULT_TENANCY)
+
+
+@pytest.fixture
+def write(database: InTenancy) -> Callable[[Callable[[Transaction], Result]], Result]:
     """Run a unit of work and give its result."""
     return lambda unit: database.write(unit).result(10)
 
@@ -82,16 +89,16 @@ class People:
     supervisor: Entity
 
     def caller(self, name: str) -> Caller:
-        return Caller(person=getattr(self, name))
+        return Caller(person=getattr(self, name), tenancy=DEFAULT_TENANCY)
 
 
 @pytest.fixture
-def cast(database: Database) -> People:
+def cast(database: InTenancy) -> People:
     return People(**{person.name: person for person in database.read(people.list_people).result()})
 
 
 @pytest.fixture
-def new_item(database: Database) -> Callable[..., WorkItem]:
+def new_item(database: InTenancy) -> Callable[..., WorkItem]:
     """Create an item that is offered to ana and ben."""
 
     def make(fields: tuple[Field, ...] = FIELDS, **properties: object) -> WorkItem:
@@ -108,21 +115,21 @@ def offered(new_item: Callable[..., WorkItem]) -> WorkItem:
 
 
 @pytest.fixture
-def opened(database: Database, cast: People, offered: WorkItem) -> WorkItem:
+def opened(database: InTenancy, cast: People, offered: WorkItem) -> WorkItem:
     """An item at version 1, open with ana."""
     take = allocation.Allocation(item=items.ItemReference(id=offered.id), resource="ana")
     return database.write(lambda tx: allocation.allocate_and_open_items(tx, cast.caller("ana"), [take])).result(10)[0]
 
 
 @pytest.fixture
-def pended(database: Database, cast: People, opened: WorkItem) -> WorkItem:
+def pended(database: InTenancy, cast: People, opened: WorkItem) -> WorkItem:
     """An item at version 2, closed by ana, who still holds it."""
     close = items.Close(item=items.ItemReference(id=opened.id))
     return database.write(lambda tx: items.close_items(tx, cast.caller("ana"), [close])).result(10)[0]
 
 
 @pytest.fixture
-def stored(database: Database) -> Callable[[int], WorkItem]:
+def stored(database: InTenancy) -> Callable[[int], WorkItem]:
     """Read an item as it is stored now."""
     return lambda item_id: database.read(lambda tx: work_items.get(tx, item_id)).result(10)
 
@@ -135,7 +142,7 @@ def settings(database_path: Path) -> Settings:
 class Soap:
     """Sends raw SOAP messages to a service without a socket."""
 
-    def __init__(self, calls: InProcess, database: Database) -> None:
+    def __init__(self, calls: InProcess, database: InTenancy) -> None:
         self.calls = calls
         self.database = database
 
@@ -157,4 +164,4 @@ class Soap:
 @pytest.fixture
 def soap(settings: Settings) -> Iterator[Soap]:
     with serving.opened_service(settings) as service, InProcess(service.application) as calls:
-        yield Soap(calls, service.database)
+        yield Soap(calls, service.default_tenancy)

@@ -41,7 +41,11 @@ ALLOWED_TO_ALL = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """A person who has proven who he is; `must_supply_version` is the rule of the service for what he changes."""
+    """A person of a tenancy who has proven who he is.
+
+    `tenancy` is its id, `must_supply_version` its rule for what he changes.
+    """
 
     person: Entity
+    tenancy: int
     must_supply_version: bool = False

@@ -188,6 +188,18 @@ class NameTaken(WorkItemServiceError):
         super().__init__(f"'{reference}' exists already", reference)
 
 
+class UnknownTenancy(WorkItemServiceError):
+    """No tenancy has this moniker. Only the operator is told: a caller is refused as an unknown one is.
+
+    Parameters: the moniker.
+    """
+
+    code = "BRM_TENANCY_UNKNOWN"
+
+    def __init__(self, moniker: str) -> None:
+        super().__init__(f"There is no tenancy '{moniker}'", moniker)
+
+
 class StorageUnavailable(WorkItemServiceError):
     """The database cannot do it now: locked, full, read-only or gone. Nothing was changed.
 

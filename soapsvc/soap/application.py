@@ -16,10 +16,11 @@ from soapsvc.soap.envelope import Envelope, MessageLimits
 from soapsvc.soap.interface import OPERATIONS, SERVICES
 from soapsvc.soap.operations import Call, Operation
 from soapsvc.soap.versions import BY_MEDIA_TYPE, SOAP12, SoapVersion
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, run_in
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import repeats
 from soapsvc.usecases.sign_in import SignIn
+from soapsvc.usecases.tenancies import KnownTenancies
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,18 +69,18 @@ class SoapApplication:
         self,
         database: Database,
         sign_in: SignIn,
+        tenancies: KnownTenancies,
         *,
         public_url: str,
         limits: MessageLimits,
         body_seconds: float,
-        version_required: bool = False,
     ) -> None:
         self._database = database
         self._sign_in = sign_in
+        self._tenancies = tenancies
         self._public_url = public_url
         self._limits = limits
         self._body_seconds = body_seconds
-        self._version_required = version_required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -141,7 +142,7 @@ class SoapApplication:
         try:
             request = envelope.parse(message, kind.charset, self._limits, kind.soap)
             operation = _operation(service, request.body, kind.action or _text(headers, b"soapaction"))
-            caller = await self._caller(request, kind.soap, _text(headers, b"authorization"))
+            caller = await self._caller(request, kind.soap, headers)
             answer = await self._act(operation, caller, request, kind.soap)
             return Response(200, answer, kind.soap.content_type)
         except Exception as error:
@@ -151,12 +152,14 @@ class SoapApplication:
                 return Response(401, body, kind.soap.content_type, (_CHALLENGE,))
             return Response(kind.soap.fault_statuses[fault.code], body, kind.soap.content_type)
 
-    async def _caller(self, request: Envelope, soap: SoapVersion, authorization: str) -> Caller:
-        credentials = security.credentials_of(request.headers, soap, authorization)
+    async def _caller(self, request: Envelope, soap: SoapVersion, headers: dict[bytes, bytes]) -> Caller:
+        credentials = security.credentials_of(request.headers, soap, _text(headers, b"authorization"))
         if credentials is None:
             raise NotAuthenticated("This service wants to know who calls: send a UsernameToken or HTTP Basic")
-        caller = await self._sign_in.caller(credentials.name, credentials.password)
-        return replace(caller, must_supply_version=True) if self._version_required else caller
+        directory = await self._tenancies.directory()
+        tenancy, name = directory.meant(headers.get(b"host", b""), credentials.name)
+        caller = await self._sign_in.caller(tenancy.id, name, credentials.password)
+        return replace(caller, must_supply_version=True) if tenancy.version_required else caller
 
     async def _act(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> bytes:
         """Run the operation as one unit of work; a write's result comes when it is on disk.
@@ -182,7 +185,7 @@ class SoapApplication:
             return repeats.answer_once(tx, caller, request_id, digest, lambda: act(tx))
 
         run = self._database.written if operation.writes else self._database.seen
-        return await run(act_once, is_long=is_long)
+        return await run(run_in(caller.tenancy, act_once), is_long=is_long)
 
 
 def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:

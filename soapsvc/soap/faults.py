@@ -54,6 +54,7 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.NoMoreWorkItems: (CLIENT, NoMoreWorkItemsFault),
     errors.UnknownWorkListView: (CLIENT, InvalidWorkViewFault),
     errors.NameTaken: (CLIENT, InvalidEntityFault),
+    errors.UnknownTenancy: (CLIENT, InvalidEntityFault),
     errors.OpenLimitReached: (CLIENT, OpenWorkItemLimitFault),
     errors.StorageUnavailable: (SERVER, InternalServiceFault),
 }

@@ -6,11 +6,13 @@ import sqlalchemy as sa
 
 from soapsvc.domain.organisation import Entity
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import Moment, answered_request
+from soapsvc.storage.tables import Moment, answered_request, insert_into, of_tenancy
 from soapsvc.storage.transaction import Transaction
 
 _IS_THAT = sa.and_(
-    answered_request.c.entity_id == sa.bindparam("entity"), answered_request.c.request_id == sa.bindparam("request")
+    of_tenancy(answered_request),
+    answered_request.c.entity_id == sa.bindparam("entity"),
+    answered_request.c.request_id == sa.bindparam("request"),
 )
 _FIND = Statement(
     sa.select(answered_request.c.digest, answered_request.c.answer).where(
@@ -18,8 +20,11 @@ _FIND = Statement(
     )
 )
 _FORGET_ONE = Statement(sa.delete(answered_request).where(_IS_THAT))
-_INSERT = Statement(sa.insert(answered_request))
-_FORGET = Statement(sa.delete(answered_request).where(answered_request.c.at <= sa.bindparam("until", type_=Moment)))
+_INSERT = Statement(insert_into(answered_request))
+_FORGET = Statement(
+    sa.delete(answered_request).where(answered_request.c.at <= sa.bindparam("until", type_=Moment)),
+    across_tenancies=True,  # how long they are kept is the same for all
+)
 
 
 def find(tx: Transaction, by: Entity, request_id: str, *, since: datetime) -> tuple[str, bytes] | None:
@@ -35,5 +40,5 @@ def remember(tx: Transaction, by: Entity, request_id: str, *, digest: str, answe
 
 
 def forget(tx: Transaction, *, until: datetime) -> int:
-    """Forget answers that are not younger; say how many."""
+    """Forget the answers of all tenancies that are not younger; say how many."""
     return _FORGET.change(tx, until=until)

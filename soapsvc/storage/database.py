@@ -20,6 +20,7 @@ from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import sqlite
 from soapsvc.storage.readers import NotAtOnce, Readers
 from soapsvc.storage.tasks import Outcome, Result, Task, Unit, call_on, deliver
+from soapsvc.storage.transaction import Transaction
 from soapsvc.storage.writer import Writer
 
 Clock = Callable[[datetime], datetime]
@@ -31,6 +32,16 @@ MOST_UNITS_A_COMMIT = 128
 def real_time(now: datetime) -> datetime:
     """Take the database's time as it is."""
     return now
+
+
+def run_in(tenancy: int, unit: Unit[Result]) -> Unit[Result]:
+    """Give a unit that is run in a tenancy: it sees and changes nothing but that tenancy's rows."""
+
+    def run(tx: Transaction) -> Result:
+        tx.tenancy = tenancy
+        return unit(tx)
+
+    return run
 
 
 class Database:
@@ -214,3 +225,31 @@ class Database:
             else:
                 self._is_writing = False
                 self._turn.notify_all()
+
+
+class InTenancy:
+    """A database as one tenancy has it: units that are put here are run in that tenancy."""
+
+    def __init__(self, database: Database, tenancy: int) -> None:
+        self.database = database
+        self.tenancy = tenancy
+
+    def write(self, unit: Unit[Result]) -> Future[Result]:
+        """Run a unit that may change things."""
+        return self.database.write(run_in(self.tenancy, unit))
+
+    def read(self, unit: Unit[Result]) -> Future[Result]:
+        """Run a unit that only looks."""
+        return self.database.read(run_in(self.tenancy, unit))
+
+    def written(self, unit: Unit[Result], *, is_long: bool = False) -> Awaitable[Result]:
+        """Do what `write` does, for who awaits it on an event loop, which a long unit must not keep."""
+        return self.database.written(run_in(self.tenancy, unit), is_long=is_long)
+
+    async def seen(self, unit: Unit[Result], *, is_long: bool = False) -> Result:
+        """Do what `read` does, for who awaits it on an event loop, which a long unit must not keep."""
+        return await self.database.seen(run_in(self.tenancy, unit), is_long=is_long)
+
+    def close(self) -> None:
+        """Close the whole database."""
+        self.database.close()

@@ -15,14 +15,14 @@ from soapsvc.domain.states import Action, State
 from soapsvc.domain.work_item import WorkItem
 from soapsvc.storage.encoding import decode_fields, decode_names, encode_fields, encode_names
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import entity, history, microseconds_of, work_item
+from soapsvc.storage.tables import entity, history, insert_into, microseconds_of, of_tenancy, work_item
 from soapsvc.storage.transaction import Transaction
 
-_INSERT = Statement(sa.insert(history))
+_INSERT = Statement(insert_into(history))
 _ROWS = Statement(
     sa.select(history, entity.c.name.label("actor"), entity.c.guid.label("actor_guid"))
-    .select_from(history.outerjoin(entity, entity.c.id == history.c.actor_id))
-    .where(history.c.work_item_id == sa.bindparam("item"))
+    .select_from(history.outerjoin(entity, sa.and_(entity.c.id == history.c.actor_id, of_tenancy(entity))))
+    .where(history.c.work_item_id == sa.bindparam("item"), of_tenancy(history))
     .order_by(history.c.version)
 )
 
@@ -127,7 +127,7 @@ def _entry(row: Any, fields: DataModel) -> HistoryEntry:
 
 _DATA_CHANGES = Statement(
     sa.select(history.c.action, history.c.fields)
-    .where(history.c.work_item_id == sa.bindparam("item"), history.c.fields.is_not(None))
+    .where(history.c.work_item_id == sa.bindparam("item"), of_tenancy(history), history.c.fields.is_not(None))
     .order_by(history.c.version)
 )
 _BY_SCHEDULER = {Action.ENABLE, Action.RESCHEDULE}
@@ -156,14 +156,20 @@ _CHAINS = Statement(
         work_item.c.history_hash.label("item_hash"),
         work_item.c.fields.label("item_fields"),
     )
-    .select_from(work_item.outerjoin(history, history.c.work_item_id == work_item.c.id))
+    .select_from(
+        work_item.outerjoin(
+            history,
+            sa.and_(history.c.work_item_id == work_item.c.id, history.c.tenancy_id == work_item.c.tenancy_id),
+        )
+    )
     .where(work_item.c.id > sa.bindparam("after"), work_item.c.id <= sa.bindparam("to"))
-    .order_by(work_item.c.id, history.c.version)
+    .order_by(work_item.c.id, history.c.version),
+    across_tenancies=True,  # what it proves concerns the whole file, and it gives away nothing but ids
 )
 
 
 def broken_chains(tx: Transaction, *, after: int, to: int) -> Iterator[int]:
-    """Give the ids, above one and up to another, of items whose history is not what was written, or not whole."""
+    """Give the ids, above one and up to another, of items of all tenancies whose history is not as written."""
     rows = _CHAINS.rows(tx, after=after, to=to)
     for item_id, chain in groupby(rows, key=lambda row: int(row.item_id)):
         if not _is_whole([row._asdict() for row in chain]):

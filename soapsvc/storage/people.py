@@ -9,43 +9,48 @@ from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import NameTaken
 from soapsvc.domain.organisation import Entity, EntityType, guid_key
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import account, action_grant, entity
+from soapsvc.storage.tables import account, action_grant, entity, insert_into, of_tenancy
 from soapsvc.storage.transaction import Transaction
 
 _ENTITY = (entity.c.id, entity.c.type, entity.c.guid, entity.c.name, entity.c.max_open_items)
 
-_BY_GUID = Statement(sa.select(*_ENTITY).where(entity.c.guid_key == sa.bindparam("key")))
+_BY_GUID = Statement(sa.select(*_ENTITY).where(entity.c.guid_key == sa.bindparam("key"), of_tenancy(entity)))
 _RESOURCE_BY_NAME = Statement(
-    sa.select(*_ENTITY).join(account, account.c.entity_id == entity.c.id).where(account.c.name == sa.bindparam("name"))
+    sa.select(*_ENTITY)
+    .join(account, account.c.entity_id == entity.c.id)
+    .where(account.c.name == sa.bindparam("name"), of_tenancy(account, entity))
 )
 _ACCOUNT = Statement(
     sa.select(*_ENTITY, account.c.password_hash, account.c.enabled)
     .join(account, account.c.entity_id == entity.c.id)
-    .where(account.c.name == sa.bindparam("name"))
+    .where(account.c.name == sa.bindparam("name"), of_tenancy(account, entity))
 )
-_PEOPLE = Statement(sa.select(*_ENTITY).join(account, account.c.entity_id == entity.c.id).order_by(account.c.name))
-_ADD_ENTITY = Statement(
-    sa.insert(entity)
-    .values({column.name: sa.bindparam(column.name) for column in entity.c if column is not entity.c.id})
-    .returning(entity.c.id)
+_PEOPLE = Statement(
+    sa.select(*_ENTITY)
+    .join(account, account.c.entity_id == entity.c.id)
+    .where(of_tenancy(account, entity))
+    .order_by(account.c.name)
 )
-_ADD_ACCOUNT = Statement(sa.insert(account))
+_ADD_ENTITY = Statement(insert_into(entity, numbered=True))
+_ADD_ACCOUNT = Statement(insert_into(account))
 _SET_PASSWORD_HASH = Statement(
     sa.update(account)
-    .where(account.c.entity_id == sa.bindparam("entity"))
+    .where(account.c.entity_id == sa.bindparam("entity"), of_tenancy(account))
     .values(password_hash=sa.bindparam("new_hash"))
 )
 _GRANT = Statement(
     sa.select(action_grant.c.action).where(
-        action_grant.c.entity_id == sa.bindparam("entity"), action_grant.c.action == sa.bindparam("action")
+        action_grant.c.entity_id == sa.bindparam("entity"),
+        action_grant.c.action == sa.bindparam("action"),
+        of_tenancy(action_grant),
     )
 )
 _GRANTS = Statement(
     sa.select(action_grant.c.action)
-    .where(action_grant.c.entity_id == sa.bindparam("entity"))
+    .where(action_grant.c.entity_id == sa.bindparam("entity"), of_tenancy(action_grant))
     .order_by(action_grant.c.action)
 )
-_ADD_GRANT = Statement(sa.insert(action_grant))
+_ADD_GRANT = Statement(insert_into(action_grant))
 
 
 def add_person(

@@ -4,16 +4,16 @@ import sqlalchemy as sa
 
 from soapsvc.domain.organisation import Entity
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import pile
+from soapsvc.storage.tables import insert_into, of_tenancy, pile
 from soapsvc.storage.transaction import Transaction
 
 _LENGTH = Statement(
     sa.select(pile.c.length).where(
-        pile.c.entity_id == sa.bindparam("entity"), pile.c.work_type_id == sa.bindparam("type_id")
+        pile.c.entity_id == sa.bindparam("entity"), pile.c.work_type_id == sa.bindparam("type_id"), of_tenancy(pile)
     )
 )
-_FORGET = Statement(sa.delete(pile).where(pile.c.entity_id == sa.bindparam("entity")))
-_INSERT = Statement(sa.insert(pile))
+_FORGET = Statement(sa.delete(pile).where(pile.c.entity_id == sa.bindparam("entity"), of_tenancy(pile)))
+_INSERT = Statement(insert_into(pile))
 
 
 def length(tx: Transaction, of: Entity, work_type_id: str) -> int:

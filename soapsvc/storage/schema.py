@@ -14,7 +14,7 @@ from soapsvc.storage.transaction import Transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CODE_LEVEL = 2
+CODE_LEVEL = 3
 """The newest migration that this code knows. A migration that older code cannot live with raises `oldest_code`."""
 
 _TOUCH = Statement(sa.update(schema_level).values(oldest_code=schema_level.c.oldest_code))
@@ -27,7 +27,7 @@ def prepare(url: sa.URL) -> bool:
     Raises StorageUnavailable, with a sentence for the operator: no folder, locked, read-only, no database, too new.
     """
     path = sqlite.file_of(url)
-    engine = sqlite.writer_engine(path)
+    engine = sqlite.migrating_engine(path)
     try:
         with engine.begin() as connection:
             sqlite.begin_to_write(connection)
@@ -60,6 +60,8 @@ def _prepare(connection: sa.Connection, path: Path) -> bool:
     from alembic import command  # noqa: PLC0415 - takes longer to import than all the rest, and is seldom needed
 
     command.upgrade(migration_config(connection), "head")
+    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+        raise StorageUnavailable(f"The database {path} has rows that refer to none: it was left as it was")
     return True
 
 

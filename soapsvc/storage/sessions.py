@@ -4,13 +4,13 @@ import sqlalchemy as sa
 
 from soapsvc.domain.work_item import WorkItem
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import version_session
+from soapsvc.storage.tables import insert_into, of_tenancy, version_session
 from soapsvc.storage.transaction import Transaction
 
-_INSERT = Statement(sa.insert(version_session))
+_INSERT = Statement(insert_into(version_session))
 _END = Statement(
     sa.update(version_session)
-    .where(version_session.c.guid == sa.bindparam("session"))
+    .where(version_session.c.guid == sa.bindparam("session"), of_tenancy(version_session))
     .values(ended_version=sa.bindparam("ended_at"))
 )
 

@@ -48,13 +48,25 @@ def writer_engine(path: Path) -> sa.Engine:
 
     With synchronous below FULL a commit in WAL mode may be lost when the machine stops.
     """
+    return _writer_engine(path, foreign_keys=True)
+
+
+def migrating_engine(path: Path) -> sa.Engine:
+    """Make an engine that writes like `writer_engine`, without looking at references.
+
+    A migration makes tables anew that others refer to, and this cannot be turned off within its transaction.
+    """
+    return _writer_engine(path, foreign_keys=False)
+
+
+def _writer_engine(path: Path, *, foreign_keys: bool) -> sa.Engine:
     engine = _engine(path, timeout=0)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
         _execute_when_free(connection, "PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
 
     return engine
 

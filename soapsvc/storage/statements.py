@@ -23,10 +23,16 @@ class Statement:
 
     Each run gives every parameter that has no value of its own, by its name; TENANCY has that of the transaction. What
     the driver refuses is raised as SQLAlchemy raises it: as a sqlalchemy.exc.DBAPIError, without the values.
+
+    Every table that a statement names is restricted to the transaction's tenancy, and a test looks at each of them.
+    The few that go across tenancies say so.
     """
 
-    def __init__(self, construct: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete) -> None:
-        self._construct = construct
+    def __init__(
+        self, construct: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, *, across_tenancies: bool = False
+    ) -> None:
+        self.construct = construct
+        self.across_tenancies = across_tenancies
         self._compiled: dict[str, _Compiled] = {}
 
     def rows(self, tx: Transaction, **parameters: Any) -> list[Any]:
@@ -60,7 +66,7 @@ class Statement:
     def _for(self, tx: Transaction) -> "_Compiled":
         compiled = self._compiled.get(tx.dialect.name)
         if compiled is None:
-            compiled = self._compiled[tx.dialect.name] = _Compiled(self._construct, tx.dialect)
+            compiled = self._compiled[tx.dialect.name] = _Compiled(self.construct, tx.dialect)
         return compiled
 
 
@@ -107,9 +113,10 @@ class _Compiled:
         return self._row_of(converted)
 
     def _values(self, tx: Transaction, parameters: Mapping[str, Any]) -> list[Any]:
-        given = {**self._constants, **parameters} if self._constants else parameters
         if self._is_of_a_tenancy:
-            given = {**given, "tenancy": _tenancy_of(tx)}
+            given = {**self._constants, **parameters, "tenancy": _tenancy_of(tx)}
+        else:
+            given = {**self._constants, **parameters}
         return [given[name] if convert is None else convert(given[name]) for name, convert in self._parameters]
 
     def _refused(self, tx: Transaction, error: Exception) -> BaseException:

@@ -50,8 +50,35 @@ TENANCY = sa.bindparam("tenancy", type_=sa.BigInteger)
 """Stands for the tenancy of the transaction in every statement that is run."""
 
 
+def of_tenancy(*tables: sa.Table) -> sa.ColumnElement[bool]:
+    """Give the condition that each of these tables shows only rows of the transaction's tenancy."""
+    return sa.and_(*(table.c.tenancy_id == TENANCY for table in tables))
+
+
+def insert_into(table: sa.Table, *, numbered: bool = False) -> sa.Insert:
+    """Give the insert of a row of the transaction's tenancy; its other columns are parameters of their names.
+
+    `numbered`: the database gives it its id, which the statement returns.
+    """
+    given = [column for column in table.c if not (numbered and column.name == "id")]
+    insert = sa.insert(table).values(
+        {column.name: TENANCY if column.name == "tenancy_id" else sa.bindparam(column.name) for column in given}
+    )
+    return insert.returning(table.c.id) if numbered else insert
+
+
 def _id_of(table: str, **options: Any) -> sa.Column[int]:
     return sa.Column(f"{table}_id", BigInteger, sa.ForeignKey(f"{table}.id"), **options)
+
+
+def _tenancy_id(**options: Any) -> sa.Column[int]:
+    """Say whose a row is. It stands early in its row: what stands behind long texts takes longer to read.
+
+    Ids of items and entities are unique over all tenancies, so indexes by them need no tenancy in front. Where other
+    keys are unique within a tenancy, it stands last, unless whole tenancies are listed in that order: a database that
+    knows nothing of how many tenancies there are must not think it a good way to find one row.
+    """
+    return _id_of("tenancy", nullable=False, **options)
 
 
 schema_level = sa.Table(
@@ -61,25 +88,39 @@ schema_level = sa.Table(
     comment="One row: the oldest schema level whose code may run on this database.",
 )
 
+tenancy = sa.Table(
+    "tenancy",
+    metadata,
+    sa.Column("id", BigInteger, primary_key=True),
+    sa.Column("moniker", sa.String(63), nullable=False, unique=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("version_required", sa.Boolean),
+    comment="Those who share the service, unknown to each other; version_required is as the setting says if NULL.",
+)
+
 entity = sa.Table(
     "entity",
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
+    _tenancy_id(),
     sa.Column("type", sa.String(32), nullable=False),
     sa.Column("guid", sa.String(64), nullable=False),
-    sa.Column("guid_key", sa.String(256), nullable=False, unique=True),
+    sa.Column("guid_key", sa.String(256), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("max_open_items", sa.Integer),
-    sa.Index("ix_entity_name", "name"),
+    sa.UniqueConstraint("guid_key", "tenancy_id"),
+    sa.Index("ix_entity_name_tenancy_id", "name", "tenancy_id"),
 )
 
 account = sa.Table(
     "account",
     metadata,
     _id_of("entity", primary_key=True),
-    sa.Column("name", sa.String(100), nullable=False, unique=True),
+    _tenancy_id(),
+    sa.Column("name", sa.String(100), nullable=False),
     sa.Column("password_hash", sa.String(255), nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("tenancy_id", "name"),
 )
 
 action_grant = sa.Table(
@@ -87,13 +128,15 @@ action_grant = sa.Table(
     metadata,
     _id_of("entity", primary_key=True),
     sa.Column("action", sa.String(64), primary_key=True),
+    _tenancy_id(),
 )
 
 work_item = sa.Table(
     "work_item",
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
-    sa.Column("guid", sa.String(36), nullable=False, unique=True),
+    _tenancy_id(),
+    sa.Column("guid", sa.String(36), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("name", sa.String(255), nullable=False),
@@ -115,6 +158,7 @@ work_item = sa.Table(
     sa.Column("state_before_suspension", sa.String(16)),
     sa.Column("data_rescheduled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("history_hash", sa.String(64), nullable=False, server_default=""),
+    sa.UniqueConstraint("guid", "tenancy_id"),
     sa.Index("ix_work_item_owner_id_state", "owner_id", "state"),
     sa.Index("ix_work_item_hidden_until", "hidden_until"),
 )
@@ -124,7 +168,9 @@ offer = sa.Table(
     metadata,
     _id_of("work_item", primary_key=True),
     _id_of("entity", primary_key=True),
-    sa.Index("ix_offer_entity_id_work_item_id", "entity_id", "work_item_id"),
+    _tenancy_id(),
+    # The tenancy stands in it so that nothing needs to be read but the index.
+    sa.Index("ix_offer_entity_id_tenancy_id_work_item_id", "entity_id", "tenancy_id", "work_item_id"),
     comment="The original offer set of an item: it never changes, whatever the item's state.",
 )
 
@@ -133,6 +179,7 @@ holder = sa.Table(
     metadata,
     _id_of("work_item", primary_key=True),
     _id_of("entity", primary_key=True),
+    _tenancy_id(),
     comment="Everyone who holds or has held an item.",
 )
 
@@ -140,6 +187,7 @@ version_session = sa.Table(
     "version_session",
     metadata,
     sa.Column("guid", sa.String(36), primary_key=True),
+    _tenancy_id(),
     _id_of("work_item", nullable=False),
     _id_of("entity", nullable=False),
     sa.Column("opened_at", Moment, nullable=False),
@@ -154,6 +202,7 @@ history = sa.Table(
     metadata,
     _id_of("work_item", primary_key=True),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    _tenancy_id(),
     sa.Column("action", sa.String(32), nullable=False),
     sa.Column("actor_id", BigInteger, sa.ForeignKey("entity.id")),
     sa.Column("at", Moment, nullable=False),
@@ -168,6 +217,7 @@ history = sa.Table(
 work_type = sa.Table(
     "work_type",
     metadata,
+    _id_of("tenancy", primary_key=True),
     sa.Column("id", sa.String(255), primary_key=True),
     sa.Column("definition", sa.Text, nullable=False),
 )
@@ -176,6 +226,7 @@ pile = sa.Table(
     "pile",
     metadata,
     _id_of("entity", primary_key=True),
+    _tenancy_id(),
     sa.Column("work_type_id", sa.String(255), nullable=False),
     sa.Column("length", sa.Integer, nullable=False),
     comment="How many items of one work type somebody has completed in a row, asking for the next each time.",
@@ -186,6 +237,7 @@ answered_request = sa.Table(
     metadata,
     _id_of("entity", primary_key=True),
     sa.Column("request_id", sa.String(128), primary_key=True),
+    _tenancy_id(),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("answer", sa.LargeBinary, nullable=False),
     sa.Column("at", Moment, nullable=False),

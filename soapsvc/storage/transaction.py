@@ -15,7 +15,7 @@ class RunFirst(Exception):
 
     A unit raises it; both run in the same shared transaction, each in a savepoint of its own, and this one from its
     start. An item whose time to come back has come is such a case: who is told the version that the timer led to must
-    find it stored.
+    find it stored. It runs in the tenancy of the one that wanted it.
     """
 
     def __init__(self, unit: "Callable[[Transaction], object]") -> None:

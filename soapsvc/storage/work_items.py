@@ -1,5 +1,6 @@
 """Work items in the database: loaded whole, saved by one guarded statement with their history row."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
@@ -23,73 +24,85 @@ from soapsvc.storage.encoding import (
     encode_fields,
 )
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import Moment, entity, holder, offer, work_item
+from soapsvc.storage.tables import Moment, entity, holder, insert_into, of_tenancy, offer, work_item
 from soapsvc.storage.transaction import Transaction
 
-_ITEM = sa.select(
-    work_item,
-    entity.c.type.label("owner_type"),
-    entity.c.guid.label("owner_guid"),
-    entity.c.name.label("owner_name"),
-    entity.c.max_open_items.label("owner_max_open_items"),
-).select_from(work_item.outerjoin(entity, entity.c.id == work_item.c.owner_id))
+_ITEM = (
+    sa.select(
+        *(column for column in work_item.c if column is not work_item.c.tenancy_id),
+        entity.c.type.label("owner_type"),
+        entity.c.guid.label("owner_guid"),
+        entity.c.name.label("owner_name"),
+        entity.c.max_open_items.label("owner_max_open_items"),
+    )
+    .select_from(work_item.outerjoin(entity, sa.and_(entity.c.id == work_item.c.owner_id, of_tenancy(entity))))
+    .where(of_tenancy(work_item))
+)
 _ITEM_BY_ID = Statement(_ITEM.where(work_item.c.id == sa.bindparam("id")))
 _ITEMS = Statement(_ITEM.order_by(work_item.c.id).limit(sa.bindparam("most")))
-_HIGHEST_ID = Statement(sa.select(sa.func.max(work_item.c.id).label("id")))
-
-_INSERT = Statement(
-    sa.insert(work_item)
-    .values({column.name: sa.bindparam(column.name) for column in work_item.c if column is not work_item.c.id})
-    .returning(work_item.c.id)
+_HIGHEST_ID = Statement(
+    sa.select(sa.func.max(work_item.c.id).label("id")).select_from(work_item),
+    across_tenancies=True,  # says where verifying the whole file ends
 )
-_INSERT_OFFER = Statement(sa.insert(offer))
-_INSERT_HOLDER = Statement(sa.insert(holder))
+
+_INSERT = Statement(insert_into(work_item, numbered=True))
+_INSERT_OFFER = Statement(insert_into(offer))
+_INSERT_HOLDER = Statement(insert_into(holder))
 
 _SAVE = (
     sa.update(work_item)
-    .where(work_item.c.id == sa.bindparam("at_id"), work_item.c.version == sa.bindparam("at_version"))
+    .where(
+        work_item.c.id == sa.bindparam("at_id"),
+        work_item.c.version == sa.bindparam("at_version"),
+        of_tenancy(work_item),
+    )
     .values(version=sa.bindparam("at_version") + 1)
 )
 """The guard. Nothing else in the service changes a work item's row."""
 
 _SET_FIRST_HASH = Statement(
-    sa.update(work_item).where(work_item.c.id == sa.bindparam("item")).values(history_hash=sa.bindparam("first_hash"))
+    sa.update(work_item)
+    .where(work_item.c.id == sa.bindparam("item"), of_tenancy(work_item))
+    .values(history_hash=sa.bindparam("first_hash"))
 )
 """The one other: a row that this very transaction has inserted gets the hash that its id is part of."""
 
 _IS_OFFERED = Statement(
     sa.select(offer.c.entity_id).where(
-        offer.c.work_item_id == sa.bindparam("item"), offer.c.entity_id == sa.bindparam("entity")
+        offer.c.work_item_id == sa.bindparam("item"), offer.c.entity_id == sa.bindparam("entity"), of_tenancy(offer)
     )
 )
 _HAS_HELD = Statement(
     sa.select(holder.c.entity_id).where(
-        holder.c.work_item_id == sa.bindparam("item"), holder.c.entity_id == sa.bindparam("entity")
+        holder.c.work_item_id == sa.bindparam("item"), holder.c.entity_id == sa.bindparam("entity"), of_tenancy(holder)
     )
 )
 _OFFER_SET = Statement(
     sa.select(entity.c.id, entity.c.type, entity.c.guid, entity.c.name)
     .join(offer, offer.c.entity_id == entity.c.id)
-    .where(offer.c.work_item_id == sa.bindparam("item"))
+    .where(offer.c.work_item_id == sa.bindparam("item"), of_tenancy(offer, entity))
     .order_by(entity.c.guid_key)
 )
 _NEXT_OFFERED = (
     sa.select(work_item.c.id)
     .join(offer, offer.c.work_item_id == work_item.c.id)
-    .where(offer.c.entity_id == sa.bindparam("entity"), work_item.c.state == State.OFFERED)
+    .where(
+        offer.c.entity_id == sa.bindparam("entity"), work_item.c.state == State.OFFERED, of_tenancy(offer, work_item)
+    )
     .order_by(work_item.c.end_at.is_(None), work_item.c.end_at, work_item.c.priority, work_item.c.id)
     .limit(1)
 )
 _NEXT_OFFERED_OF_ANY_TYPE = Statement(_NEXT_OFFERED)
 _NEXT_OFFERED_OF_TYPE = Statement(_NEXT_OFFERED.where(work_item.c.work_type_id == sa.bindparam("type_id")))
-_DUE = Statement(
-    _ITEM.where(work_item.c.hidden_until <= sa.bindparam("now", type_=Moment), work_item.c.state == State.PENDHIDDEN)
-    .order_by(work_item.c.hidden_until)
-    .limit(sa.bindparam("most"))
+_IS_DUE = sa.and_(work_item.c.hidden_until <= sa.bindparam("now", type_=Moment), work_item.c.state == State.PENDHIDDEN)
+_DUE = Statement(_ITEM.where(_IS_DUE).order_by(work_item.c.hidden_until).limit(sa.bindparam("most")))
+_DUE_ANYWHERE = Statement(
+    sa.select(work_item.c.tenancy_id).where(_IS_DUE).order_by(work_item.c.hidden_until).limit(sa.bindparam("most")),
+    across_tenancies=True,  # the sweep learns whose items are due, and then acts in each tenancy for itself
 )
 _OPEN_ITEMS_OF = Statement(
     sa.select(sa.func.count().label("count")).where(
-        work_item.c.owner_id == sa.bindparam("entity"), work_item.c.state == State.OPENED
+        work_item.c.owner_id == sa.bindparam("entity"), work_item.c.state == State.OPENED, of_tenancy(work_item)
     )
 )
 
@@ -108,7 +121,7 @@ def first(tx: Transaction, most: int) -> Sequence[WorkItem]:
 
 
 def highest_id(tx: Transaction) -> int:
-    """Give the highest id that an item has; 0 if there are none."""
+    """Give the highest id that an item of any tenancy has; 0 if there are none."""
     return _HIGHEST_ID.value(tx) or 0
 
 
@@ -238,6 +251,11 @@ def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None
 def due(tx: Transaction, most: int) -> Sequence[WorkItem]:
     """Load hidden items whose time has come, the longest overdue first."""
     return [_item(row) for row in _DUE.rows(tx, now=tx.now(), most=most)]
+
+
+def count_due_by_tenancy(tx: Transaction, most: int) -> Mapping[int, int]:
+    """Say how many of the longest overdue hidden items, at most so many, each tenancy has."""
+    return Counter(row.tenancy_id for row in _DUE_ANYWHERE.rows(tx, now=tx.now(), most=most))
 
 
 def count_open(tx: Transaction, owner: Entity) -> int:

@@ -7,17 +7,14 @@ import sqlalchemy as sa
 from soapsvc.domain.work_type import WorkType
 from soapsvc.storage.encoding import decode_work_type, encode_work_type
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import work_type
+from soapsvc.storage.tables import insert_into, of_tenancy, work_type
 from soapsvc.storage.transaction import Transaction
 
-_ALL = Statement(sa.select(work_type.c.definition).order_by(work_type.c.id))
-_BY_ID = Statement(sa.select(work_type.c.definition).where(work_type.c.id == sa.bindparam("type_id")))
-_INSERT = Statement(sa.insert(work_type))
-_REPLACE = Statement(
-    sa.update(work_type)
-    .where(work_type.c.id == sa.bindparam("type_id"))
-    .values(definition=sa.bindparam("new_definition"))
-)
+_ALL = Statement(sa.select(work_type.c.definition).where(of_tenancy(work_type)).order_by(work_type.c.id))
+_IS_THAT = sa.and_(work_type.c.id == sa.bindparam("type_id"), of_tenancy(work_type))
+_BY_ID = Statement(sa.select(work_type.c.definition).where(_IS_THAT))
+_INSERT = Statement(insert_into(work_type))
+_REPLACE = Statement(sa.update(work_type).where(_IS_THAT).values(definition=sa.bindparam("new_definition")))
 
 
 def put(tx: Transaction, loaded: WorkType) -> bool:

@@ -68,12 +68,13 @@ class Writer:
             failure.__cause__ = error
         return [Outcome(task, error=failure) for task in batch]
 
-    def _attempt(self, task: Task[Any], *, may_take_long: bool) -> Outcome:
+    def _attempt(self, task: Task[Any], *, may_take_long: bool, tenancy: int | None = None) -> Outcome:
         """Run one unit in a savepoint; again if it lost a race against another write, or wants one to run first."""
         earlier: list[Outcome] = []
         races = 0
         while races < MOST_RUNS_A_UNIT and len(earlier) < MOST_UNITS_FIRST:
             tx = task.tx = Transaction(self._connected(), self._now)
+            tx.tenancy = tenancy
             tx.driver.execute("SAVEPOINT unit")
             try:
                 result = task.unit(tx)
@@ -86,7 +87,8 @@ class Writer:
                 if not may_take_long:
                     raise
                 _undo(tx)
-                earlier.append(self._attempt(Task(demand.unit, Future()), may_take_long=True))
+                first = Task(demand.unit, Future())
+                earlier.append(self._attempt(first, may_take_long=True, tenancy=tx.tenancy))
                 if earlier[-1].error is not None:
                     return Outcome(task, error=earlier[-1].error, earlier=tuple(earlier))
             except BaseException as error:  # also SystemExit: the writer serves everybody and must go on

@@ -18,12 +18,13 @@ from soapsvc import serving, wiring
 from soapsvc.client import Client
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.data import Direction, Field, FieldType
+from soapsvc.domain.tenancy import DEFAULT_MONIKER
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.settings import Settings
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import InTenancy
 from soapsvc.storage.tasks import Unit
 from soapsvc.testing.in_process import InProcess, InProcessAdapter
-from soapsvc.usecases import history, people, scheduling, timers
+from soapsvc.usecases import history, people, scheduling, tenancies, timers
 
 Result = TypeVar("Result")
 
@@ -65,32 +66,56 @@ class Person:
     name: str
     guid: str
     password: str = field(default=PASSWORD, repr=False)
+    tenancy: str = DEFAULT_MONIKER
+    """The moniker of his tenancy."""
+
+    @property
+    def sign_in_name(self) -> str:
+        """The name that he signs in with at any host: with his tenancy in front, unless that is the default one."""
+        return self.name if self.tenancy == DEFAULT_MONIKER else f"{self.tenancy}\\{self.name}"
 
 
 class ServiceUnderTest:
-    """A service with an empty database of its own. `address` is where its clients find it."""
+    """A service with an empty database of its own. `address` is where its clients find it.
 
-    def __init__(self, database: Database, address: str, clock: Clock, adapter: InProcessAdapter | None) -> None:
+    Where a `tenancy` may be named, it is by its moniker, and the default one is meant unless it is.
+    """
+
+    def __init__(self, service: serving.Service, address: str, clock: Clock, adapter: InProcessAdapter | None) -> None:
         self.address = address
         self.clock = clock
-        self._database = database
+        self._service = service
         self._adapter = adapter
 
-    def person(self, name: str, *actions: str, guid: str | None = None, max_open_items: int | None = None) -> Person:
+    def tenancy(self, moniker: str) -> str:
+        """Add a tenancy, for people and items that those of the others know nothing of, and give its moniker."""
+        added = self._service.database.write(lambda tx: tenancies.add_tenancy(tx, moniker)).result(_DEADLINE)
+        self._service.tenancies.forget()
+        return added.moniker
+
+    def person(
+        self,
+        name: str,
+        *actions: str,
+        guid: str | None = None,
+        max_open_items: int | None = None,
+        tenancy: str = DEFAULT_MONIKER,
+    ) -> Person:
         """Add somebody, with grants of these system actions."""
         password_hash = _hasher.hash(PASSWORD)
         added = self._write(
+            tenancy,
             lambda tx: people.add_person(
                 tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open_items
-            )
+            ),
         )
         for action in actions:
-            self._write(partial(people.grant, name=name, action=SystemAction(action)))
-        return Person(added.name, added.guid)
+            self._write(tenancy, partial(people.grant, name=name, action=SystemAction(action)))
+        return Person(added.name, added.guid, tenancy=tenancy)
 
-    def supervisor(self, name: str = "supervisor") -> Person:
+    def supervisor(self, name: str = "supervisor", *, tenancy: str = DEFAULT_MONIKER) -> Person:
         """Add somebody who may do everything."""
-        return self.person(name, *SystemAction)
+        return self.person(name, *SystemAction, tenancy=tenancy)
 
     def item(
         self,
@@ -98,6 +123,7 @@ class ServiceUnderTest:
         name: str = "Work item",
         fields: Mapping[str, str | None] | Sequence[Field] = (),
         priority: int = 50,
+        tenancy: str = DEFAULT_MONIKER,
     ) -> int:
         """Add an item at version 0, and give its id.
 
@@ -106,32 +132,35 @@ class ServiceUnderTest:
         model = _texts(fields) if isinstance(fields, Mapping) else fields
         new = NewWorkItem(name=name, priority=priority)
         guids = [person.guid for person in offered_to]
-        return self._write(lambda tx: scheduling.create_item(tx, new, model, guids)).id
+        return self._write(tenancy, lambda tx: scheduling.create_item(tx, new, model, guids)).id
 
-    def items(self, count: int, *offered_to: Person, name: str = "Work item") -> list[int]:
+    def items(
+        self, count: int, *offered_to: Person, name: str = "Work item", tenancy: str = DEFAULT_MONIKER
+    ) -> list[int]:
         """Add so many alike items without data, and give their ids."""
         guids = [person.guid for person in offered_to]
         new = NewWorkItem(name=name)
-        return self._write(partial(scheduling.create_items, new=new, offer_to=guids, count=count))
+        return self._write(tenancy, partial(scheduling.create_items, new=new, offer_to=guids, count=count))
 
-    def stored(self, item_id: int) -> WorkItem:
+    def stored(self, item_id: int, *, tenancy: str = DEFAULT_MONIKER) -> WorkItem:
         """Read an item as it is stored now."""
-        return self._database.read(lambda tx: history.show_item(tx, item_id)).result(_DEADLINE)
+        return self._in(tenancy).read(lambda tx: history.show_item(tx, item_id)).result(_DEADLINE)
 
-    def force_conflict(self, item_id: int) -> int:
+    def force_conflict(self, item_id: int, *, tenancy: str = DEFAULT_MONIKER) -> int:
         """Change an item behind everybody's back, by one version; give the version that it is at now."""
-        return self._write(lambda tx: scheduling.touch_item(tx, item_id)).version
+        return self._write(tenancy, lambda tx: scheduling.touch_item(tx, item_id)).version
 
     def run_timers(self) -> int:
         """Bring back the hidden items whose time has come by the service's clock; say how many."""
         back = 0
-        while portion := self._write(lambda tx: timers.bring_back_due(tx, _PORTION)):
+        sweep = partial(timers.bring_back_due_anywhere, most=_PORTION)
+        while portion := self._service.database.write(sweep).result(_DEADLINE):
             back += portion
         return back
 
     def client(self, person: Person) -> Client:
         """Give a client of this service for somebody, by `soapsvc.client`."""
-        return Client(self.address, person.name, person.password, transport=self.transport())
+        return Client(self.address, person.sign_in_name, person.password, transport=self.transport())
 
     def transport(self) -> zeep.transports.Transport:
         """Give a zeep transport that reaches this service, with or without a socket."""
@@ -140,8 +169,13 @@ class ServiceUnderTest:
             session.mount(self.address, self._adapter)
         return zeep.transports.Transport(session=session)
 
-    def _write(self, unit: Unit[Result]) -> Result:
-        return self._database.write(unit).result(_DEADLINE)
+    def _in(self, moniker: str) -> InTenancy:
+        database = self._service.database
+        found = database.read(lambda tx: tenancies.find_tenancy(tx, moniker)).result(_DEADLINE)
+        return InTenancy(database, found.id)
+
+    def _write(self, tenancy: str, unit: Unit[Result]) -> Result:
+        return self._in(tenancy).write(unit).result(_DEADLINE)
 
 
 @contextmanager
@@ -153,7 +187,7 @@ def in_process(folder: Path, **settings: object) -> Iterator[ServiceUnderTest]:
         serving.opened_service(chosen, clock=clock) as service,
         InProcess(service.application) as calls,
     ):
-        yield ServiceUnderTest(service.database, chosen.address, clock, InProcessAdapter(calls))
+        yield ServiceUnderTest(service, chosen.address, clock, InProcessAdapter(calls))
 
 
 @contextmanager
@@ -162,7 +196,7 @@ def over_a_socket(folder: Path, **settings: object) -> Iterator[ServiceUnderTest
     clock = Clock()
     chosen = _settings(folder, {"port": serving.free_port(), **settings})
     with serving.opened_service(chosen, clock=clock) as service, serving.in_thread(service, chosen):
-        yield ServiceUnderTest(service.database, chosen.address, clock, None)
+        yield ServiceUnderTest(service, chosen.address, clock, None)
 
 
 def _settings(folder: Path, settings: Mapping[str, object]) -> Settings:

@@ -18,12 +18,12 @@ def read_history(tx: Transaction, caller: Caller, reference: ItemReference) -> S
 
 
 def broken_histories(tx: Transaction, *, after: int, to: int) -> list[int]:
-    """Give the ids, above one and up to another, of items whose history was altered since it was written."""
+    """Give the ids, above one and up to another, of items of all tenancies whose history was altered."""
     return list(history.broken_chains(tx, after=after, to=to))
 
 
 def highest_id(tx: Transaction) -> int:
-    """Give the highest id that an item has; 0 if there are none."""
+    """Give the highest id that an item of any tenancy has; 0 if there are none."""
     return work_items.highest_id(tx)
 
 

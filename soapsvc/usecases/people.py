@@ -20,6 +20,8 @@ def add_person(
             raise InvalidRequest(f"A {what} has 1 to {longest} printable characters, no commas, no blanks at its ends")
     if ":" in name:
         raise InvalidRequest("A name has no colon: HTTP Basic could not carry it")
+    if "\\" in name:
+        raise InvalidRequest("A name has no backslash: it divides the moniker of a tenancy from a name")
     if max_open_items is not None and max_open_items < 0:
         raise InvalidRequest("The most items that a person may have open is not negative")
     return people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open_items)

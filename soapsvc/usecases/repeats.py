@@ -32,5 +32,5 @@ def answer_once(tx: Transaction, caller: Caller, request_id: str, digest: str, a
 
 
 def forget_old(tx: Transaction) -> int:
-    """Forget answers that are too old to be given again; say how many."""
+    """Forget the answers of all tenancies that are too old to be given again; say how many."""
     return answered_requests.forget(tx, until=tx.now() - REMEMBERED)

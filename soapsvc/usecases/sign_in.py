@@ -19,7 +19,7 @@ import argon2
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
 from soapsvc.storage import people
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, run_in
 
 NOT_AUTHENTICATED = "The user name or the password is wrong"
 PASSWORD_LENGTHS = range(8, 1025)
@@ -64,27 +64,27 @@ class SignIn:
         """Let go of the threads; nobody waits any longer for checks that have not begun."""
         self._verifiers.shutdown(cancel_futures=True)
 
-    async def caller(self, name: str, password: str) -> Caller:
-        """Give who signs in. Raises NotAuthenticated, with one text whatever was wrong."""
+    async def caller(self, tenancy: int, name: str, password: str) -> Caller:
+        """Give who signs in to a tenancy. Raises NotAuthenticated, with one text whatever was wrong."""
         if len(password) > PASSWORD_LENGTHS[-1]:
             raise NotAuthenticated(NOT_AUTHENTICATED)
-        proof = hashlib.blake2b(f"{len(name)}:{name}{password}".encode(), key=self._key).digest()
+        proof = hashlib.blake2b(f"{tenancy}:{len(name)}:{name}{password}".encode(), key=self._key).digest()
         remembered = self._remembered.get(proof)
         if remembered is not None and self._clock() < remembered.fresh_until:
             return remembered.caller
-        return await self._checked_once(proof, name, password)
+        return await self._checked_once(proof, tenancy, name, password)
 
-    async def _checked_once(self, proof: bytes, name: str, password: str) -> Caller:
+    async def _checked_once(self, proof: bytes, tenancy: int, name: str, password: str) -> Caller:
         """Let many who sign in alike at the same moment share one check."""
         check = self._under_way.get(proof)
         if check is None:
-            check = asyncio.ensure_future(self._check(proof, name, password))
+            check = asyncio.ensure_future(self._check(proof, tenancy, name, password))
             self._under_way[proof] = check
             check.add_done_callback(lambda _: self._under_way.pop(proof))
         return await asyncio.shield(check)
 
-    async def _check(self, proof: bytes, name: str, password: str) -> Caller:
-        account = await self._database.seen(lambda tx: people.find_account(tx, name))
+    async def _check(self, proof: bytes, tenancy: int, name: str, password: str) -> Caller:
+        account = await self._database.seen(run_in(tenancy, lambda tx: people.find_account(tx, name)))
         remembered = self._remembered.pop(proof, None)
         person, password_hash = account or (None, None)
         if remembered is None or remembered.password_hash != password_hash:
@@ -94,7 +94,7 @@ class SignIn:
                 raise NotAuthenticated(NOT_AUTHENTICATED)
         if person is None or password_hash is None:
             raise NotAuthenticated(NOT_AUTHENTICATED)
-        caller = Caller(person=person)
+        caller = Caller(person=person, tenancy=tenancy)
         self._remember(proof, _Remembered(caller, password_hash, self._clock() + self._seconds))
         return caller
 

@@ -20,6 +20,15 @@ def bring_back_with_others(tx: Transaction, item_id: int) -> None:
     bring_back_due(tx, _MOST_OTHERS)
 
 
+def bring_back_due_anywhere(tx: Transaction, most: int) -> int:
+    """Let items of all tenancies reappear whose time has come, the longest overdue first; say how many did."""
+    back = 0
+    for tenancy, count in work_items.count_due_by_tenancy(tx, most).items():
+        tx.tenancy = tenancy
+        back += bring_back_due(tx, count)
+    return back
+
+
 def bring_back_due(tx: Transaction, most: int) -> int:
     """Let items reappear whose time has come, at most so many; say how many did."""
     due = work_items.due(tx, most)

@@ -347,8 +347,8 @@ def world(template, tmp_path_factory) -> Iterator[World]:
         ) as service,
         InProcess(service.application) as calls,
     ):
-        service.database.write(prepare).result(10)
-        yield World(Soap(calls, service.database), hours)
+        service.default_tenancy.write(prepare).result(10)
+        yield World(Soap(calls, service.default_tenancy), hours)
 
 
 @pytest.mark.timeout(1800)

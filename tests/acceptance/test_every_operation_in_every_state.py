@@ -23,7 +23,7 @@ from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import Answer, InProcess
 from soapsvc.usecases import allocation, completion, items, people, scheduling, work_types
 from soapsvc.usecases.access import ItemReference
-from tests.conftest import Soap
+from tests.conftest import DEFAULT_TENANCY, Soap
 from tests.support.soap import Fault, content_of
 
 NOTES = Field(name="Notes", direction=Direction.INOUT, type=FieldType.STRING, optional=True)
@@ -251,13 +251,15 @@ def make_items(tx: Transaction) -> dict[str, int]:
         str(case): make_item(tx, case.situation, ana, supervisor) for case in cases() if case.situation not in WHEN_BACK
     }
     for one in SITUATIONS:
-        worker = Caller(person=people.find_person(tx, f"worker of {one}"))
+        worker = Caller(person=people.find_person(tx, f"worker of {one}"), tenancy=DEFAULT_TENANCY)
         made[f"next-{one}"] = make_item(tx, one, worker, supervisor)
     return made
 
 
 def cast_of(tx: Transaction) -> tuple[Caller, Caller]:
-    ana, supervisor = (Caller(person=people.find_person(tx, name)) for name in ("ana", "supervisor"))
+    ana, supervisor = (
+        Caller(person=people.find_person(tx, name), tenancy=DEFAULT_TENANCY) for name in ("ana", "supervisor")
+    )
     return ana, supervisor
 
 
@@ -277,8 +279,8 @@ def world(template, tmp_path_factory) -> Iterator[World]:
         serving.opened_service(settings, clock=lambda now: now + timedelta(hours=hours[0])) as service,
         InProcess(service.application) as calls,
     ):
-        ids = service.database.write(make_items).result(60)
-        yield World(Soap(calls, service.database), ids, hours)
+        ids = service.default_tenancy.write(make_items).result(60)
+        yield World(Soap(calls, service.default_tenancy), ids, hours)
 
 
 def ask(world: World, row: str, item_id: int, supplied: int | None) -> Answer:

@@ -24,6 +24,7 @@ CODES = {
     "UnknownWorkType": "BRM_WORKTYPE_UNKNOWN",
     "Rescheduled": "BRM_WORKITEM_RESCHEDULED",
     "NameTaken": "BRM_ENTITY_EXISTS",
+    "UnknownTenancy": "BRM_TENANCY_UNKNOWN",
     "StorageUnavailable": "BRM_INTERNAL_STORAGE",
 }
 
@@ -74,6 +75,7 @@ def test_a_stale_version_of_an_item_that_nobody_holds_has_an_empty_owner():
         (errors.UnknownWorkType("claim"), ("claim",)),
         (errors.Rescheduled(7, 3, ()), ("7", "3")),
         (errors.NameTaken("ana"), ("ana",)),
+        (errors.UnknownTenancy("acme"), ("acme",)),
         (errors.StorageUnavailable("it is gone"), ()),
     ],
 )

@@ -19,7 +19,7 @@ from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.domain.work_type import WorkType
 from soapsvc.settings import Settings
 from soapsvc.storage import history
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import InProcess
 from soapsvc.usecases import people, scheduling, work_types
 from soapsvc.usecases.sign_in import hash_password
@@ -42,7 +42,7 @@ def running(
         serving.opened_service(settings, clock=lambda now: now + ahead()) as service,
         InProcess(service.application) as calls,
     ):
-        yield Soap(calls, service.database)
+        yield Soap(calls, service.default_tenancy)
 
 
 @pytest.fixture(scope="session")
@@ -58,13 +58,13 @@ def soap(standing_soap: Soap) -> Soap:
 
 
 @pytest.fixture
-def database(standing_soap: Soap) -> Database:
+def database(standing_soap: Soap) -> InTenancy:
     """The standing service's own database: the fixtures that make items use it."""
     return standing_soap.database
 
 
 @pytest.fixture
-def cast(database: Database) -> People:
+def cast(database: InTenancy) -> People:
     """The people of the template; tests add others to the standing service."""
     everyone = {person.name: person for person in database.read(people.list_people).result(10)}
     return People(**{field.name: everyone[field.name] for field in fields(People)})
@@ -77,7 +77,7 @@ def start(template: Path, tmp_path: Path) -> Start:
 
 
 @pytest.fixture
-def unchanged(stored: Callable[[int], WorkItem], database: Database) -> Callable[..., AbstractContextManager[None]]:
+def unchanged(stored: Callable[[int], WorkItem], database: InTenancy) -> Callable[..., AbstractContextManager[None]]:
     """Check that items are the same after a block as before it, down to their histories."""
 
     def look(items: tuple[WorkItem, ...]) -> list[object]:
@@ -99,7 +99,7 @@ def password_hash() -> str:
 
 
 @pytest.fixture
-def new_person(database: Database, password_hash: str) -> Callable[[], Entity]:
+def new_person(database: InTenancy, password_hash: str) -> Callable[[], Entity]:
     """Add a person of a name of his own, whose list of work holds only what the test puts there."""
 
     def make() -> Entity:
@@ -111,7 +111,7 @@ def new_person(database: Database, password_hash: str) -> Callable[[], Entity]:
 
 
 @pytest.fixture
-def new_type(database: Database) -> Callable[..., WorkType]:
+def new_type(database: InTenancy) -> Callable[..., WorkType]:
     """Load a work type of an id of its own, with the fields that the items of tests have."""
 
     def make(**properties: Any) -> WorkType:
@@ -123,7 +123,7 @@ def new_type(database: Database) -> Callable[..., WorkType]:
 
 
 @pytest.fixture
-def item_for(database: Database) -> Callable[..., WorkItem]:
+def item_for(database: InTenancy) -> Callable[..., WorkItem]:
     """Create an item that is offered to these people."""
 
     def make(*names: str, **properties: Any) -> WorkItem:

@@ -31,13 +31,13 @@ from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import OPERATIONS
 from soapsvc.soap.operations import Call, Operation
 from soapsvc.soap.versions import SOAP11, SOAP12, SoapVersion
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, InTenancy
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import InProcess
 from soapsvc.usecases import allocation, items, people, scheduling, work_types
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.sign_in import hash_password
-from tests.conftest import PASSWORD, Soap
+from tests.conftest import DEFAULT_TENANCY, PASSWORD, Soap
 from tests.support.declared import completed
 from tests.support.operations import NEEDED_STATE, VERSIONED, content
 from tests.support.soap import SERVICE_OF, SOAP, request
@@ -206,7 +206,7 @@ def _make_items(tx: Transaction) -> dict[tuple[str, str], int]:
 
 
 def _make_item(tx: Transaction, state: str) -> int:
-    ana, boss = (Caller(person=people.find_person(tx, name)) for name in ("ana", "supervisor"))
+    ana, boss = (Caller(person=people.find_person(tx, name), tenancy=DEFAULT_TENANCY) for name in ("ana", "supervisor"))
     new = NewWorkItem(
         name=TRICKY, description=TRICKY, group_id=2**63 - 1 if state == "OFFERED" else None, work_type_id="claims",
         attributes=ATTRIBUTES, context=ItemContext(activity_id=TRICKY, app_instance_description=TRICKY),
@@ -233,7 +233,7 @@ class Twins:
     """A service behind its door, the database of its twin, and the items in both by row and SOAP."""
 
     soap: Soap
-    database: Database
+    database: InTenancy
     ids: dict[tuple[str, str], int]
 
 
@@ -241,7 +241,8 @@ class Twins:
 def twins(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     folder = tmp_path_factory.mktemp("twins")
     first = Path(copy(template, folder / "first.db"))
-    database = Database(sa.URL.create("sqlite", database=str(first)), clock=lambda _: NOW)
+    whole = Database(sa.URL.create("sqlite", database=str(first)), clock=lambda _: NOW)
+    database = InTenancy(whole, DEFAULT_TENANCY)
     ids = database.write(_make_items).result(30)
     database.close()
     second = Path(copy(first, folder / "second.db"))
@@ -251,15 +252,15 @@ def twins(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             for path in (first, second)
         )
         calls = stack.enter_context(InProcess(service.application))
-        yield Twins(Soap(calls, service.database), twin.database, ids)
+        yield Twins(Soap(calls, service.default_tenancy), twin.default_tenancy, ids)
 
 
-def _by_reference(database: Database, operation: Operation, message: bytes, user: str, soap: SoapVersion) -> bytes:
+def _by_reference(database: InTenancy, operation: Operation, message: bytes, user: str, soap: SoapVersion) -> bytes:
     """Do what the door does, with the reference's reader and writer."""
 
     def unit(tx: Transaction) -> bytes:
         arguments = reference.read(operation, envelope.parse(message, None, limits, soap).body, limits)
-        caller = Caller(person=people.find_person(tx, user))
+        caller = Caller(person=people.find_person(tx, user), tenancy=DEFAULT_TENANCY)
         return reference.write(operation, completed(operation.function(Call(tx, caller), *arguments)), soap)
 
     limits = MessageLimits()
@@ -305,7 +306,9 @@ def test_the_data_in_the_fault_of_a_rescheduled_item_are_what_the_reference_writ
     (model,) = etree.fromstring(answer.body).iter("dataModel")
     (header,) = twins.database.read(
         lambda tx: items.get_headers(
-            tx, Caller(person=people.find_person(tx, "supervisor")), [ItemReference(id=item_id)]
+            tx,
+            Caller(person=people.find_person(tx, "supervisor"), tenancy=DEFAULT_TENANCY),
+            [ItemReference(id=item_id)],
         )
     ).result(30)
     body = types.WorkItemBody(dataModel=conversions.data_model(header.fields))

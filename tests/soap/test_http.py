@@ -10,9 +10,10 @@ import pytest
 from soapsvc.front import Front
 from soapsvc.soap.application import SoapApplication
 from soapsvc.soap.envelope import MessageLimits
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import Answer
 from soapsvc.usecases.sign_in import SignIn
+from soapsvc.usecases.tenancies import KnownTenancies
 from tests.conftest import Soap
 from tests.soap.conftest import Start
 from tests.support.soap import Fault, envelope, request
@@ -56,11 +57,13 @@ def _call(
 
 
 @pytest.fixture
-def door(database: Database) -> Any:
+def door(database: InTenancy) -> Any:
     """A door of its own, with little patience and little room."""
-    sign_in = SignIn(database, seconds_remembered=5)
+    whole = database.database
+    sign_in = SignIn(whole, seconds_remembered=5)
+    tenancies = KnownTenancies(whole, default="default", seconds=5)
     limits = MessageLimits(bytes=1000)
-    yield SoapApplication(database, sign_in, public_url="http://localhost", limits=limits, body_seconds=0.05)
+    yield SoapApplication(whole, sign_in, tenancies, public_url="http://localhost", limits=limits, body_seconds=0.05)
     sign_in.close()
 
 

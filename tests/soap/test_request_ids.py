@@ -313,7 +313,7 @@ def test_an_answer_outlives_the_service(template: Path, tmp_path: Path) -> None:
     bodies = set()
     for _ in range(2):
         with serving.opened_service(settings) as service, InProcess(service.application) as calls:
-            soap = Soap(calls, service.database)
+            soap = Soap(calls, service.default_tenancy)
             if not bodies:
                 item = soap.database.write(lambda tx: scheduling.create_item(tx, new, (), ["ana"])).result(10)
             bodies.add(_ask(soap, "setWorkItemPriority", _priority(item, 1), "once", user="supervisor").body)

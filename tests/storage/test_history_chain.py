@@ -106,7 +106,7 @@ def test_a_history_that_is_gone_altogether_is_found(lived, broken, tamper):
 
 @pytest.mark.parametrize("of", [0, 3])
 def test_an_added_row_is_found(lived, broken, tamper, of):
-    columns = "action, actor_id, at, state_before, state_after, changed, fields, hash"
+    columns = "tenancy_id, action, actor_id, at, state_before, state_after, changed, fields, hash"
     tamper(
         f"INSERT INTO history (work_item_id, version, {columns}) SELECT work_item_id, 4, {columns} FROM history "
         f"WHERE work_item_id = {lived[1]} AND version = {of}",

@@ -9,7 +9,8 @@ from alembic import command
 
 from soapsvc.domain.states import State
 from soapsvc.storage import history, schema, sqlite, work_items
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, InTenancy
+from tests.conftest import DEFAULT_TENANCY
 
 
 def url_of(path) -> sa.URL:
@@ -17,7 +18,7 @@ def url_of(path) -> sa.URL:
 
 
 def migrate(path, step, revision: str) -> None:
-    engine = sqlite.writer_engine(path)
+    engine = sqlite.migrating_engine(path)
     with engine.begin() as connection:
         step(schema.migration_config(connection), revision)
     engine.dispose()
@@ -76,7 +77,7 @@ def dump_of(path) -> list[str]:
 
 @contextlib.contextmanager
 def opened(path):
-    database = Database(url_of(path))
+    database = InTenancy(Database(url_of(path)), DEFAULT_TENANCY)
     yield database
     database.close()
 
@@ -136,9 +137,45 @@ def test_down_and_up_again_gives_the_same_database_with_all_its_data(first_relea
     ]
 
 
+def test_what_the_first_release_had_belongs_to_the_default_tenancy(first_release):
+    schema.prepare(url_of(first_release))
+
+    with contextlib.closing(sqlite3.connect(first_release)) as connection:
+        assert connection.execute("SELECT id, moniker, name, version_required FROM tenancy").fetchall() == [
+            (1, "default", "default", None)
+        ]
+        assert connection.execute("SELECT tenancy_id FROM entity").fetchall() == [(1,)]
+        assert connection.execute("SELECT tenancy_id FROM work_item").fetchall() == [(1,)] * 2
+        assert connection.execute("SELECT tenancy_id FROM history").fetchall() == [(1,)] * 4
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_several_tenancies_are_never_made_one(first_release):
+    schema.prepare(url_of(first_release))
+    with contextlib.closing(sqlite3.connect(first_release, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO tenancy (moniker, name) VALUES ('acme', 'Acme')")
+    before = dump_of(first_release)
+
+    with pytest.raises(RuntimeError, match="several tenancies"):
+        migrate(first_release, command.downgrade, "0002")
+
+    assert dump_of(first_release) == before
+
+
+def test_rows_that_refer_to_none_stop_a_migration_that_would_hide_them(first_release):
+    with contextlib.closing(sqlite3.connect(first_release, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO holder VALUES (4711, 99)")
+    before = dump_of(first_release)
+
+    with pytest.raises(schema.StorageUnavailable, match="refer to none"):
+        schema.prepare(url_of(first_release))
+
+    assert dump_of(first_release) == before
+
+
 def test_code_of_the_first_release_may_not_run_on_the_new_schema(first_release, monkeypatch):
     schema.prepare(url_of(first_release))
     monkeypatch.setattr(schema, "CODE_LEVEL", 1)
 
-    with pytest.raises(schema.StorageUnavailable, match="needs a soapsvc that knows level 2"):
+    with pytest.raises(schema.StorageUnavailable, match=r"needs a soapsvc that knows level [2-9]"):
         schema.check(url_of(first_release))

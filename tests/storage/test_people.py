@@ -46,7 +46,7 @@ def test_a_guid_comes_before_a_name(write, cast):
 def test_a_group_is_an_entity_and_no_resource(write, cast):
     def unit(tx):
         tx.connection.execute(
-            sa.insert(entity).values(type=EntityType.GROUP, guid="Clerks", guid_key="clerks", name="ana")
+            sa.insert(entity).values(tenancy_id=1, type=EntityType.GROUP, guid="Clerks", guid_key="clerks", name="ana")
         )
         return people.find_entity(tx, "CLERKS"), people.find_resource(tx, "CLERKS"), people.find_resource(tx, "ana")
 

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable, UnknownWorkItem
 from soapsvc.storage import people, sqlite, work_items
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, InTenancy
 from soapsvc.storage.readers import NotAtOnce, Readers
+from tests.conftest import DEFAULT_TENANCY
 from tests.storage.units import DEADLINE, adding, names
 
 
@@ -219,7 +220,7 @@ def test_a_file_that_another_process_keeps_to_itself_does_not_keep_the_loop(
     database_path, on_loop, another_process, monkeypatch
 ):
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", DEADLINE / 2)
-    database = Database(sa.URL.create("sqlite", database=str(database_path)))
+    database = InTenancy(Database(sa.URL.create("sqlite", database=str(database_path))), DEFAULT_TENANCY)
 
     async def main():
         loop = asyncio.get_running_loop()

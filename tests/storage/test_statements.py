@@ -1,7 +1,5 @@
 """Statements that are compiled once: what goes in and comes out, what is refused, and for which databases."""
 
-import importlib
-import pkgutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,12 +9,12 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 
-import soapsvc.storage
 from soapsvc.storage.database import Database
 from soapsvc.storage.statements import Statement, _Compiled
 from soapsvc.storage.tables import TENANCY, Moment
 from tests.storage.units import DEADLINE
 from tests.support.driver import watching
+from tests.support.statements import every_statement
 
 SOON = datetime(2026, 11, 22, 8, 30, 0, 123456, tzinfo=UTC)
 OWN_TABLES = sa.MetaData()
@@ -368,22 +366,16 @@ def test_a_statement_is_compiled_once_whatever_transaction_runs_it(store, monkey
 
 # For which databases
 
-MODULES = [module.name for module in pkgutil.iter_modules(soapsvc.storage.__path__) if module.name != "migrations"]
-STATEMENTS = {
-    f"{module}.{name}": value
-    for module in MODULES
-    for name, value in vars(importlib.import_module(f"soapsvc.storage.{module}")).items()
-    if isinstance(value, Statement)
-}
+STATEMENTS = every_statement()
 DIALECTS = {"sqlite": pysqlite.dialect(), "postgresql": psycopg.dialect(paramstyle="format")}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 @pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
 def test_every_statement_of_the_store_can_be_compiled_for(statement, dialect):
-    compiled = statement._construct.compile(dialect=dialect)
+    compiled = statement.construct.compile(dialect=dialect)
 
-    _Compiled(statement._construct, dialect)  # columns have names that a tuple can have, and types with conversions
+    _Compiled(statement.construct, dialect)  # columns have names that a tuple can have, and types with conversions
     # Each parameter has its one place in the text, in their order: what SQLAlchemy would fill in only when it runs a
     # statement itself (lists, literals) would stay unfilled.
     assert "POSTCOMPILE" not in str(compiled)

@@ -125,7 +125,13 @@ def test_where_no_history_can_be_written_the_item_stays_as_it_was(database, offe
         # The row that the save is about to write is there already.
         tx.connection.execute(
             sa.insert(history_table).values(
-                work_item_id=offered.id, version=1, action="x", at=SOON, state_after="OFFERED", changed="[]"
+                work_item_id=offered.id,
+                version=1,
+                tenancy_id=1,
+                action="x",
+                at=SOON,
+                state_after="OFFERED",
+                changed="[]",
             )
         )
         work_items.save(tx, offered, replace(offered, priority=1), action=Action.SET_PRIORITY, by=None)

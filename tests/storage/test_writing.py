@@ -97,7 +97,7 @@ def test_a_unit_fails_with_the_very_error_that_it_raised(database):
 
 def test_a_foreign_key_that_leads_nowhere_is_refused(database):
     def unit(tx):
-        tx.connection.execute(sa.insert(offer).values(work_item_id=1, entity_id=4711))
+        tx.connection.execute(sa.insert(offer).values(work_item_id=1, entity_id=4711, tenancy_id=1))
 
     with pytest.raises(StorageUnavailable):
         database.write(unit).result(DEADLINE)

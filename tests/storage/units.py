@@ -30,11 +30,12 @@ def names(connect) -> set[str]:
 def spoiling_the_commit(tx):
     """A unit that succeeds, and lets the COMMIT fail: its dangling reference is looked at only then."""
     tx.connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-    tx.connection.execute(sa.insert(offer).values(work_item_id=4711, entity_id=4711))
+    tx.connection.execute(sa.insert(offer).values(work_item_id=4711, entity_id=4711, tenancy_id=1))
 
 
 def losing_the_transaction(tx):
     """A unit on which SQLite rolls everything back by itself, as it does when the disk is full."""
     tx.connection.exec_driver_sql(
-        "INSERT OR ROLLBACK INTO entity (type, guid, guid_key, name) SELECT type, guid, guid_key, name FROM entity"
+        "INSERT OR ROLLBACK INTO entity (tenancy_id, type, guid, guid_key, name) "
+        "SELECT tenancy_id, type, guid, guid_key, name FROM entity"
     )

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import InvalidRequest, WrongState
 from soapsvc.storage import answered_requests
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, InTenancy
 from soapsvc.usecases import allocation, repeats
 from soapsvc.usecases.access import ItemReference
+from tests.conftest import DEFAULT_TENANCY
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def clock():
 @pytest.fixture
 def database(database_path, clock):
     database = Database(sa.URL.create("sqlite", database=str(database_path)), clock=lambda now: now + clock[0])
-    yield database
+    yield InTenancy(database, DEFAULT_TENANCY)
     database.close()
 
 

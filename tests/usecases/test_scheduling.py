@@ -97,7 +97,13 @@ def test_an_item_that_is_allocated_at_once_is_its_resources(schedule, cast):
 
 
 def test_an_item_may_be_offered_to_a_group_but_not_allocated_to_it(schedule, write):
-    group = {"type": EntityType.GROUP, "guid": "Clerks", "guid_key": "clerks", "name": "Clerks"}
+    group = {
+        "tenancy_id": 1,
+        "type": EntityType.GROUP,
+        "guid": "Clerks",
+        "guid_key": "clerks",
+        "name": "Clerks",
+    }
     write(lambda tx: tx.connection.execute(sa.insert(entity).values(group)))
 
     assert schedule(offer_to=["CLERKS"]).state is State.OFFERED

@@ -10,6 +10,7 @@ from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
 from soapsvc.storage.tables import account
 from soapsvc.usecases import people, sign_in
 from soapsvc.usecases.sign_in import SignIn, hash_password
+from tests.conftest import DEFAULT_TENANCY
 
 PASSWORD = "correct horse"
 SECONDS = 60.0
@@ -69,17 +70,17 @@ def clock():
 
 
 @pytest.fixture
-def signing_in(database, set_password, clock):
+def signing_in(whole_database, set_password, clock):
     for name in ("ana", "ben", "carl"):
         set_password(name, PASSWORD)
-    one = SignIn(database, seconds_remembered=SECONDS, clock=clock)
+    one = SignIn(whole_database, seconds_remembered=SECONDS, clock=clock)
     yield one
     one.close()
 
 
 @pytest.fixture
 def caller(signing_in):
-    return lambda name="ana", password=PASSWORD: asyncio.run(signing_in.caller(name, password))
+    return lambda name="ana", password=PASSWORD: asyncio.run(signing_in.caller(DEFAULT_TENANCY, name, password))
 
 
 def test_who_gives_his_password_is_known(caller, cast):
@@ -180,7 +181,7 @@ def test_no_more_sign_ins_are_remembered_than_the_limit(caller, hasher, monkeypa
 
 def test_sign_ins_at_the_same_moment_share_one_verification(signing_in, hasher, cast):
     async def together():
-        return await asyncio.gather(*(signing_in.caller("ana", PASSWORD) for _ in range(20)))
+        return await asyncio.gather(*(signing_in.caller(DEFAULT_TENANCY, "ana", PASSWORD) for _ in range(20)))
 
     assert asyncio.run(together()) == [cast.caller("ana")] * 20
     assert len(hasher.verified) == 1
@@ -188,7 +189,7 @@ def test_sign_ins_at_the_same_moment_share_one_verification(signing_in, hasher, 
 
 def test_failures_at_the_same_moment_share_one_verification_and_all_fail(signing_in, hasher):
     async def together():
-        attempts = (signing_in.caller("ana", "wrong horse") for _ in range(20))
+        attempts = (signing_in.caller(DEFAULT_TENANCY, "ana", "wrong horse") for _ in range(20))
         return await asyncio.gather(*attempts, return_exceptions=True)
 
     assert {type(one) for one in asyncio.run(together())} == {NotAuthenticated}
@@ -197,15 +198,17 @@ def test_failures_at_the_same_moment_share_one_verification_and_all_fail(signing
 
 def test_different_people_at_the_same_moment_are_told_apart(signing_in, cast):
     async def together():
-        return await asyncio.gather(*(signing_in.caller(name, PASSWORD) for name in ("ana", "ben", "carl")))
+        return await asyncio.gather(
+            *(signing_in.caller(DEFAULT_TENANCY, name, PASSWORD) for name in ("ana", "ben", "carl"))
+        )
 
     assert asyncio.run(together()) == [cast.caller(name) for name in ("ana", "ben", "carl")]
 
 
 def test_who_hangs_up_does_not_take_the_others_along(signing_in, cast):
     async def together():
-        first = asyncio.ensure_future(signing_in.caller("ana", PASSWORD))
-        second = asyncio.ensure_future(signing_in.caller("ana", PASSWORD))
+        first = asyncio.ensure_future(signing_in.caller(DEFAULT_TENANCY, "ana", PASSWORD))
+        second = asyncio.ensure_future(signing_in.caller(DEFAULT_TENANCY, "ana", PASSWORD))
         await asyncio.sleep(0)  # both have begun
         first.cancel()
         return await asyncio.wait_for(second, 10)

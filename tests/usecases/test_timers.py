@@ -10,9 +10,10 @@ from soapsvc.domain.errors import NotAllowed, StaleVersion, WrongState
 from soapsvc.domain.schedule import Duration, Period
 from soapsvc.domain.states import Action, State
 from soapsvc.storage import history, work_items
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, InTenancy
 from soapsvc.usecases import allocation, items, scheduling, timers
 from soapsvc.usecases.access import ItemReference
+from tests.conftest import DEFAULT_TENANCY
 
 AN_HOUR = Period(duration=Duration(hours=1))
 
@@ -28,7 +29,7 @@ def database(database_path, clock):
     database = Database(
         sa.URL.create("sqlite", database=str(database_path)), clock=lambda now: now + timedelta(hours=clock[0])
     )
-    yield database
+    yield InTenancy(database, DEFAULT_TENANCY)
     database.close()
 
 

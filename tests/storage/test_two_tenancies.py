@@ -1,0 +1,72 @@
+"""Two tenancies that look alike see and change nothing of each other; with a condition left out they would."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soapsvc.domain.errors import WorkItemServiceError
+from soapsvc.storage import work_items
+from soapsvc.storage.statements import Statement
+from tests.support.statements import FACTORIES, every_statement, spoilt, spoilt_altogether
+from tests.support.two_tenancies import play
+
+STATEMENTS = every_statement()
+CONDITIONS = {
+    name: [table for table, _ in spoilt(statement.construct)] for name, statement in STATEMENTS.items()
+}  # fmt: skip
+DOUBLY_HELD = {
+    "history._ROWS": ["entity"],
+    "people._ACCOUNT": ["account", "entity"],
+    "people._PEOPLE": ["account", "entity"],
+    "people._RESOURCE_BY_NAME": ["account", "entity"],
+    "work_items._DUE": ["entity"],
+    "work_items._ITEMS": ["entity"],
+    "work_items._ITEM_BY_ID": ["entity"],
+    "work_items._NEXT_OFFERED_OF_ANY_TYPE": ["offer", "work_item"],
+    "work_items._NEXT_OFFERED_OF_TYPE": ["offer", "work_item"],
+    "work_items._OFFER_SET": ["entity", "offer"],
+}
+"""Tables that are joined by an id: if one condition were lost, the other would still make sure of both."""
+HARM = (AssertionError, WorkItemServiceError, ValueError)
+Spoil = Callable[[Any], Any]
+
+
+@pytest.fixture
+def harm(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Spoil], bool]:
+    """Say whether two tenancies come to harm if a statement is spoilt."""
+
+    def comes_of(name: str, spoil: Spoil) -> bool:
+        if name in FACTORIES:
+            make = work_items._save_statement
+            monkeypatch.setattr(work_items, "_save_statement", lambda names: Statement(spoil(make(names).construct)))
+        else:
+            monkeypatch.setattr(STATEMENTS[name], "construct", spoil(STATEMENTS[name].construct))
+            monkeypatch.setattr(STATEMENTS[name], "_compiled", {})
+        try:
+            play(tmp_path / "two.db", template)
+        except HARM:
+            return True
+        return False
+
+    return comes_of
+
+
+def test_two_tenancies_see_and_change_nothing_of_each_other(template: Path, tmp_path: Path) -> None:
+    play(tmp_path / "two.db", template)
+
+
+@pytest.mark.parametrize("name", [name for name, tables in CONDITIONS.items() if tables])
+def test_without_its_conditions_a_statement_would_do_harm(name: str, harm: Callable[[str, Spoil], bool]) -> None:
+    assert harm(name, spoilt_altogether)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [(name, table) for name, tables in CONDITIONS.items() if len(tables) > 1 for table in tables],
+)
+def test_of_two_conditions_each_would_be_missed_unless_the_other_holds_both(
+    name: str, table: str, harm: Callable[[str, Spoil], bool]
+) -> None:
+    assert harm(name, lambda construct: dict(spoilt(construct))[table]) == (table not in DOUBLY_HELD.get(name, []))

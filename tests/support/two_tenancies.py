@@ -1,0 +1,157 @@
+"""Two tenancies that look alike, and everything that one could do to the other through the store."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from soapsvc.domain.caller import SystemAction
+from soapsvc.domain.data import Direction, Field, FieldType
+from soapsvc.domain.errors import LostRace, UnknownWorkItem
+from soapsvc.domain.organisation import Entity
+from soapsvc.domain.states import Action
+from soapsvc.domain.work_item import NewWorkItem, WorkItem
+from soapsvc.domain.work_type import WorkType
+from soapsvc.storage import answered_requests, history, people, piles, sessions, tenancies, work_items, work_types
+from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.tables import metadata
+from soapsvc.storage.transaction import Transaction
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+NOTES = Field(name="Notes", direction=Direction.INOUT, type=FieldType.STRING, values=("as scheduled",))
+NAME, GUID, TYPE, REQUEST = "dora", "GUID-of-dora", "claim", "request-1"
+ACTION = SystemAction.VIEW_WORK_LIST
+
+
+@dataclass(frozen=True)
+class Things:
+    """What each of the two has: the names, GUIDs and keys are the same, the numbers of the database are not."""
+
+    person: Entity
+    offered: WorkItem
+    opened: WorkItem
+    hidden: WorkItem
+
+    @property
+    def items(self) -> Sequence[WorkItem]:
+        return self.offered, self.opened, self.hidden
+
+
+def furnish(tx: Transaction, mark: str) -> Things:
+    """Put everything that there is into a tenancy; only the mark tells whose it is."""
+    person = people.add_person(tx, name=NAME, guid=GUID, password_hash=f"hash of {mark}")
+    people.grant(tx, person, ACTION)
+    work_types.put(tx, WorkType(id=TYPE, description=mark, fields=(NOTES,)))
+    offered, taken, away = (_item(tx, person, guid) for guid in ("item-1", "item-2", "item-3"))
+    opened = taken.allocated_and_opened(to=person, session=f"session of {mark}")
+    opened = work_items.save(tx, taken, opened, action=Action.ALLOCATE_AND_OPEN, by=person)
+    sessions.begin(tx, opened)
+    held = work_items.save(tx, away, away.allocated(to=person), action=Action.ALLOCATE, by=person)
+    gone = held.pended(hidden_until=tx.now() + timedelta(hours=1))
+    hidden = work_items.save(tx, held, replace(gone, hidden_until=LONG_AGO), action=Action.PEND, by=person)
+    piles.set_length(tx, person, TYPE, 2)
+    answered_requests.remember(tx, person, REQUEST, digest="digest", answer=mark.encode())
+    return Things(person, offered, opened, hidden)
+
+
+def _item(tx: Transaction, person: Entity, guid: str) -> WorkItem:
+    new = NewWorkItem(name="Review claim", work_type_id=TYPE)
+    return work_items.add(tx, new, (NOTES,), guid=guid, by=person, offered_to=[person])
+
+
+def play(path: Path, template: Path) -> None:
+    """Furnish two tenancies, let each look at and meddle with what is the other's, and see that it came to nothing."""
+    database = Database(sa.URL.create("sqlite", database=str(shutil.copy(template, path))))
+    try:
+        other = database.write(lambda tx: tenancies.add(tx, moniker="other", name="Other")).result(10)
+        first, second = InTenancy(database, 1), InTenancy(database, other.id)
+        things_of_first = first.write(lambda tx: furnish(tx, "first")).result(10)
+        before = rows_of(first)
+        things_of_second = second.write(lambda tx: furnish(tx, "second")).result(10)
+        assert rows_of(first) == before, "a row went to the wrong tenancy"
+        _confront(first, things_of_first, "first", second, things_of_second)
+        _confront(second, things_of_second, "second", first, things_of_first)
+    finally:
+        database.close()
+
+
+def rows_of(side: InTenancy) -> dict[str, list[Any]]:
+    """All rows of a tenancy, as they are stored."""
+
+    def look(tx: Transaction) -> dict[str, list[Any]]:
+        tables = [table for table in metadata.sorted_tables if "tenancy_id" in table.c]
+        return {
+            table.name: sorted(
+                tx.connection.execute(sa.select(table).where(table.c.tenancy_id == side.tenancy)).all(), key=repr
+            )
+            for table in tables
+        }
+
+    return side.read(look).result(10)
+
+
+def _confront(one: InTenancy, own: Things, mark: str, other: InTenancy, theirs: Things) -> None:
+    before = rows_of(other)
+    one.read(lambda tx: _look_for_own(tx, own, mark)).result(10)
+    one.read(lambda tx: _look_for_theirs(tx, theirs)).result(10)
+    one.write(lambda tx: _meddle(tx, theirs)).result(10)
+    assert rows_of(other) == before, "a row of the other tenancy was changed"
+
+
+def _look_for_own(tx: Transaction, own: Things, mark: str) -> None:
+    """What is asked for by a name that both have is one's own."""
+    assert people.find_entity(tx, GUID) == own.person
+    assert people.find_resource_by_name(tx, NAME) == own.person
+    assert people.find_account(tx, NAME) == (own.person, f"hash of {mark}")
+    assert [person for person in people.everyone(tx) if person.name == NAME] == [own.person]
+    found = work_types.find(tx, TYPE)
+    assert found is not None
+    assert found.description == mark
+    assert [kind.description for kind in work_types.every(tx)] == [mark]
+    assert list(work_items.first(tx, 100)) == list(own.items)
+    assert [item.id for item in work_items.due(tx, 100)] == [own.hidden.id]
+    assert work_items.next_offered(tx, own.person) == own.offered.id
+    assert work_items.next_offered(tx, own.person, work_type_id=TYPE) == own.offered.id
+
+
+def _look_for_theirs(tx: Transaction, theirs: Things) -> None:
+    """What is asked for by a number that another tenancy has is not there."""
+    person = theirs.person
+    for item in theirs.items:
+        try:
+            work_items.get(tx, item.id)
+        except UnknownWorkItem:
+            pass
+        else:
+            raise AssertionError("an item of the other tenancy was found")
+        assert not work_items.is_offered_to(tx, item, person)
+        assert not work_items.has_been_held_by(tx, item, person)
+        assert not work_items.offer_set(tx, item)
+        assert not history.of(tx, item.id)
+        assert not history.scheduled_fields(tx, item.id)
+    assert work_items.next_offered(tx, person) is None
+    assert work_items.next_offered(tx, person, work_type_id=TYPE) is None
+    assert work_items.count_open(tx, person) == 0
+    assert not people.has_grant(tx, person, ACTION)
+    assert not people.grants_of(tx, person)
+    assert piles.length(tx, person, TYPE) == 0
+    assert answered_requests.find(tx, person, REQUEST, since=LONG_AGO) is None
+
+
+def _meddle(tx: Transaction, theirs: Things) -> None:
+    """What is changed by a number that another tenancy has stays as it is."""
+    people.set_password_hash(tx, theirs.person, "another hash")
+    piles.set_length(tx, theirs.person, TYPE, 0)
+    answered_requests._FORGET_ONE.change(tx, entity=theirs.person.id, request=REQUEST)
+    sessions.end(tx, theirs.opened.session or "", theirs.opened)
+    work_items._SET_FIRST_HASH.change(tx, item=theirs.offered.id, first_hash="another hash")
+    work_types.put(tx, WorkType(id=TYPE, description="another"))
+    try:
+        work_items.save(tx, theirs.offered, theirs.offered.with_priority(1), action=Action.SET_PRIORITY, by=None)
+    except LostRace:
+        return
+    raise AssertionError("an item of the other tenancy was saved")
