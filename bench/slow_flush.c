@@ -38,3 +38,10 @@ static int flush(const char *name, int file)
 int fsync(int file) { return flush("fsync", file); }
 
 int fdatasync(int file) { return flush("fdatasync", file); }
+
+/* PHP loads its extensions so that they find the C library before anything that was preloaded: not here. */
+void *dlopen(const char *file, int flags)
+{
+    void *(*real)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+    return real(file, flags & ~RTLD_DEEPBIND);
+}
