@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from soapsvc import __version__
+from soapsvc import __version__, org_commands, tenancy_commands
 from soapsvc import settings as settings_module
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import WorkItemServiceError
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
-from soapsvc.work_type_file import InvalidWorkTypeFile
+from soapsvc.yaml_file import InvalidFile
 
 app = typer.Typer(
     help="An open work-item service over SOAP.",
@@ -29,17 +29,16 @@ app = typer.Typer(
 user = typer.Typer(help="People who may sign in.", no_args_is_help=True)
 worktype = typer.Typer(help="Kinds of work items.", no_args_is_help=True)
 items = typer.Typer(help="Work items, for the operator.", no_args_is_help=True)
-tenancy = typer.Typer(help="Those who share the service.", no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(worktype, name="worktype")
 app.add_typer(items, name="items")
-app.add_typer(tenancy, name="tenancy")
 
 if TYPE_CHECKING:
     from soapsvc.storage.database import Database, InTenancy
 
 OfTenancy = Annotated[str | None, typer.Option("--tenancy", help="The tenancy; the default one unless given.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Scope = Annotated[str | None, typer.Option(help="The unit below which it holds; everywhere unless given.")]
 _ITEMS_A_TRANSACTION = 500
 _WIDE = 1_000
 
@@ -48,7 +47,7 @@ def main() -> None:
     """Run a command; what a user can mend is one sentence on standard error, and exit status 1."""
     try:
         app()
-    except (WorkItemServiceError, InvalidSettings, CannotListen, InvalidWorkTypeFile) as error:
+    except (WorkItemServiceError, InvalidSettings, CannotListen, InvalidFile) as error:
         sys.exit(f"soapsvc: {error}")
 
 
@@ -161,13 +160,23 @@ def user_list(as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
 
 
 @user.command("grant")
-def user_grant(name: str, action: SystemAction, tenancy: OfTenancy = None) -> None:
-    """Grant a person a system action, everywhere."""
+def user_grant(name: str, action: SystemAction, scope: Scope = None, tenancy: OfTenancy = None) -> None:
+    """Grant a person a system action, everywhere or below a unit."""
     from soapsvc.usecases import people
 
     with _database(tenancy) as database:
-        is_new = database.write(lambda tx: people.grant(tx, name, action)).result()
-    _say(f"{name} may {action} {'now' if is_new else 'already'}")
+        is_new = database.write(lambda tx: people.grant(tx, name, action, scope)).result()
+    _say(f"{name} may {action} {f'in {scope} ' if scope else ''}{'now' if is_new else 'already'}")
+
+
+@user.command("revoke")
+def user_revoke(name: str, action: SystemAction, scope: Scope = None, tenancy: OfTenancy = None) -> None:
+    """Take a person's own grants of a system action back, or the one of a unit."""
+    from soapsvc.usecases import people
+
+    with _database(tenancy) as database:
+        was_there = database.write(lambda tx: people.revoke(tx, name, action, scope)).result()
+    _say(f"{name} has {'no longer a' if was_there else 'no'} grant of {action}{f' in {scope}' if scope else ''}")
 
 
 @items.command("add")
@@ -296,47 +305,6 @@ def worktype_list(as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
     _print_rows(rows, as_json)
 
 
-@tenancy.command("add")
-def tenancy_add(
-    moniker: str,
-    name: Annotated[str | None, typer.Option(help="A name for people; the moniker unless given.")] = None,
-) -> None:
-    """Add a tenancy, with nobody and nothing in it."""
-    from soapsvc.usecases import tenancies
-
-    with _whole_database() as database:
-        added = database.write(lambda tx: tenancies.add_tenancy(tx, moniker, name)).result()
-    _say(f"{added.moniker} {added.name}")
-
-
-@tenancy.command("list")
-def tenancy_list(as_json: AsJson = False) -> None:
-    """List the tenancies."""
-    from soapsvc.usecases import tenancies
-
-    with _whole_database() as database:
-        found = database.read(tenancies.list_tenancies).result()
-    rows = [{"moniker": one.moniker, "name": one.name, "version_required": one.version_required} for one in found]
-    _print_rows(rows, as_json)
-
-
-@tenancy.command("set")
-def tenancy_set(
-    moniker: str,
-    version_required: Annotated[
-        bool | None,
-        typer.Option(help="Whether a change that says no version is refused; as the setting says if neither."),
-    ] = None,
-) -> None:
-    """Set a tenancy's own rules in place of the settings; those that are not given are taken back."""
-    from soapsvc.usecases import tenancies
-
-    with _whole_database() as database:
-        database.write(lambda tx: tenancies.require_versions(tx, moniker, version_required)).result()
-    said = {None: "as the setting says", True: "yes", False: "no"}[version_required]
-    _say(f"{moniker}: a change must say its version: {said}")
-
-
 def _load(**options: Any) -> Settings:
     return settings_module.load(options).settings
 
@@ -390,3 +358,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+app.add_typer(org_commands.commands(_database, _print_rows), name="org")
+app.add_typer(tenancy_commands.commands(_whole_database, _print_rows), name="tenancy")

@@ -22,6 +22,7 @@ from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import SERVICES
 from soapsvc.storage import schema, sqlite
 from soapsvc.storage.database import Clock, Database, InTenancy, real_time
+from soapsvc.storage.memories import Memories
 from soapsvc.usecases import repeats, timers
 from soapsvc.usecases.sign_in import SignIn
 from soapsvc.usecases.tenancies import KnownTenancies
@@ -57,7 +58,7 @@ def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[
     url = database_url(settings)
     with sqlite.sole_server(sqlite.file_of(url)):
         schema.prepare(url)
-        database = Database(url, clock=clock)
+        database = Database(url, clock=clock, memories=Memories(settings.credential_seconds))
         sign_in = SignIn(database, seconds_remembered=settings.credential_seconds)
         try:
             tenancies = KnownTenancies(

@@ -1,5 +1,6 @@
 """Who asks, and the system actions that may be granted to him."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,7 +37,31 @@ ALLOWED_TO_ALL = frozenset(
         SystemAction.AUTO_OPEN_NEXT_WORK_ITEM,
     }
 )
-"""System actions that need no grant; every other one is denied unless granted."""
+"""System actions that need no grant, unless a tenancy denies them; every other one is denied unless granted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where somebody stands in the organisation, by the ids of entities.
+
+    `entities` are himself, all that contain him, directly or not, and what he and they hold. `scopes` says for each
+    action that he may do the units below which he may; None stands for everywhere.
+    """
+
+    entities: frozenset[int]
+    scopes: Mapping[SystemAction, frozenset[int | None]]
+
+    def may_everywhere(self, action: SystemAction) -> bool:
+        """Say whether he may do this whatever it is done to."""
+        return None in self.scopes.get(action, ())
+
+    def may_in(self, action: SystemAction, units: Iterable[int]) -> bool:
+        """Say whether he may do this to what lies in these units."""
+        return not self.scopes.get(action, frozenset()).isdisjoint({None, *units})
+
+    def is_scoped(self, action: SystemAction) -> bool:
+        """Say whether he may do this, but not everywhere."""
+        return action in self.scopes and not self.may_everywhere(action)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

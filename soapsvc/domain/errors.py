@@ -200,6 +200,42 @@ class UnknownTenancy(WorkItemServiceError):
         super().__init__(f"There is no tenancy '{moniker}'", moniker)
 
 
+class OrganisationCycle(WorkItemServiceError):
+    """Entities contain each other in a circle. Parameters: the name of one of them."""
+
+    code = "BRM_ORGANISATION_CYCLE"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"'{name}' contains itself, directly or not", name)
+
+
+class UnknownReference(WorkItemServiceError):
+    """An organisation names what it does not have. Parameters: kind, name."""
+
+    code = "BRM_ORGANISATION_REFERENCE"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"The organisation has no {kind} '{name}'", kind, name)
+
+
+class DuplicateEntity(WorkItemServiceError):
+    """Two entities of an organisation have one GUID, or are of one kind and have one name. Parameters: it."""
+
+    code = "BRM_ORGANISATION_DUPLICATE"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"'{reference}' stands in the organisation twice", reference)
+
+
+class MisplacedEntity(WorkItemServiceError):
+    """An entity stands where its kind cannot, or in two places, or in none. Parameters: kind, name, reason."""
+
+    code = "BRM_ORGANISATION_PLACE"
+
+    def __init__(self, kind: str, name: str, reason: str) -> None:
+        super().__init__(f"The {kind} '{name}' cannot stand there: {reason}", kind, name, reason)
+
+
 class StorageUnavailable(WorkItemServiceError):
     """The database cannot do it now: locked, full, read-only or gone. Nothing was changed.
 

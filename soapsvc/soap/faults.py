@@ -55,6 +55,10 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.UnknownWorkListView: (CLIENT, InvalidWorkViewFault),
     errors.NameTaken: (CLIENT, InvalidEntityFault),
     errors.UnknownTenancy: (CLIENT, InvalidEntityFault),
+    errors.OrganisationCycle: (CLIENT, InvalidEntityFault),
+    errors.UnknownReference: (CLIENT, InvalidEntityFault),
+    errors.DuplicateEntity: (CLIENT, InvalidEntityFault),
+    errors.MisplacedEntity: (CLIENT, InvalidEntityFault),
     errors.OpenLimitReached: (CLIENT, OpenWorkItemLimitFault),
     errors.StorageUnavailable: (SERVER, InternalServiceFault),
 }

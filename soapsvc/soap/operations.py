@@ -15,6 +15,7 @@ from soapsvc.soap import codec, namespaces
 from soapsvc.soap.codec import Reader, Writer
 from soapsvc.soap.namespaces import qualified
 from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases.permissions import PERMISSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ def declared_by(services: tuple[type[Service], ...]) -> dict[str, Operation]:
 def _operations_of(service: type[Service]) -> Iterator[Operation]:
     namespace = getattr(service, "namespace", namespaces.API)
     for descriptor in service.public_methods.values():
+        if descriptor.name not in PERMISSIONS:
+            raise LookupError(f"usecases/permissions.py does not say who may do {descriptor.name}")
         element = descriptor.udd["element"] or descriptor.name
         yield Operation(
             name=descriptor.name,

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import sqlite
+from soapsvc.storage.memories import Memories
 from soapsvc.storage.readers import NotAtOnce, Readers
 from soapsvc.storage.tasks import Outcome, Result, Task, Unit, call_on, deliver
 from soapsvc.storage.transaction import Transaction
@@ -52,11 +53,12 @@ class Database:
     StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
     """
 
-    def __init__(self, url: sa.URL, *, clock: Clock = real_time) -> None:
+    def __init__(self, url: sa.URL, *, clock: Clock = real_time, memories: Memories | None = None) -> None:
         self.path = sqlite.file_of(url)
         self._clock = clock
-        self._writer = Writer(self.path, self._now)
-        self._readers = Readers(self.path, self._now)
+        memories = memories or Memories()
+        self._writer = Writer(self.path, self._now, memories)
+        self._readers = Readers(self.path, self._now, memories)
         self._turn = threading.Condition()
         """Guards the four below; who waits for it waits for the last write."""
         self._waiting: deque[Task[Any]] = deque()

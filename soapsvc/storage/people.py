@@ -8,17 +8,26 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import NameTaken
 from soapsvc.domain.organisation import Entity, EntityType, guid_key
+from soapsvc.storage import standing
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import account, action_grant, entity, insert_into, of_tenancy
 from soapsvc.storage.transaction import Transaction
 
-_ENTITY = (entity.c.id, entity.c.type, entity.c.guid, entity.c.name, entity.c.max_open_items)
+_ENTITY = (entity.c.id, entity.c.type, entity.c.guid, entity.c.name, entity.c.max_open_items, entity.c.is_retired)
 
 _BY_GUID = Statement(sa.select(*_ENTITY).where(entity.c.guid_key == sa.bindparam("key"), of_tenancy(entity)))
-_RESOURCE_BY_NAME = Statement(
+_BY_NAME = sa.select(*_ENTITY).where(
+    of_tenancy(entity), entity.c.name == sa.bindparam("name"), entity.c.is_retired.is_(False)
+)
+_RESOURCE_BY_NAME = Statement(_BY_NAME.where(entity.c.type == EntityType.RESOURCE))
+_ANY_BY_NAME = Statement(_BY_NAME.order_by(entity.c.type != EntityType.RESOURCE, entity.c.id))
+_HAS_ACCOUNT = Statement(
+    sa.select(account.c.entity_id).where(of_tenancy(account), account.c.entity_id == sa.bindparam("entity"))
+)
+_RESOURCES = Statement(
     sa.select(*_ENTITY)
-    .join(account, account.c.entity_id == entity.c.id)
-    .where(account.c.name == sa.bindparam("name"), of_tenancy(account, entity))
+    .where(of_tenancy(entity), entity.c.type == EntityType.RESOURCE, entity.c.is_retired.is_(False))
+    .order_by(entity.c.name)
 )
 _ACCOUNT = Statement(
     sa.select(*_ENTITY, account.c.password_hash, account.c.enabled)
@@ -38,19 +47,23 @@ _SET_PASSWORD_HASH = Statement(
     .where(account.c.entity_id == sa.bindparam("entity"), of_tenancy(account))
     .values(password_hash=sa.bindparam("new_hash"))
 )
-_GRANT = Statement(
-    sa.select(action_grant.c.action).where(
-        action_grant.c.entity_id == sa.bindparam("entity"),
-        action_grant.c.action == sa.bindparam("action"),
-        of_tenancy(action_grant),
-    )
-)
+_scope = entity.alias("scope")
 _GRANTS = Statement(
-    sa.select(action_grant.c.action)
-    .where(action_grant.c.entity_id == sa.bindparam("entity"), of_tenancy(action_grant))
-    .order_by(action_grant.c.action)
+    sa.select(action_grant.c.action, _scope.c.name.label("scope"))
+    .outerjoin(_scope, sa.and_(_scope.c.id == action_grant.c.scope_id, of_tenancy(_scope)))
+    .where(of_tenancy(action_grant), action_grant.c.entity_id == sa.bindparam("entity"))
+    .order_by(action_grant.c.action, _scope.c.name)
 )
-_ADD_GRANT = Statement(insert_into(action_grant))
+_ONE_GRANT = (
+    of_tenancy(action_grant),
+    action_grant.c.entity_id == sa.bindparam("entity"),
+    action_grant.c.action == sa.bindparam("which"),
+)
+_OF_SCOPE = action_grant.c.scope_id.is_not_distinct_from(sa.bindparam("scope", type_=sa.BigInteger))
+_GRANT = Statement(sa.select(action_grant.c.id).where(*_ONE_GRANT, _OF_SCOPE))
+_ADD_GRANT = Statement(insert_into(action_grant, numbered=True))
+_REMOVE_GRANT = Statement(sa.delete(action_grant).where(*_ONE_GRANT, _OF_SCOPE))
+_REMOVE_GRANTS = Statement(sa.delete(action_grant).where(*_ONE_GRANT))
 
 
 def add_person(
@@ -60,16 +73,33 @@ def add_person(
     for reference, exists in ((name, find_resource_by_name(tx, name)), (guid, find_entity(tx, guid))):
         if exists:
             raise NameTaken(reference)
+    person = add_entity(tx, EntityType.RESOURCE, name=name, guid=guid, max_open_items=max_open_items)
+    add_account(tx, person, password_hash)
+    return person
+
+
+def add_entity(tx: Transaction, kind: EntityType, *, name: str, guid: str, max_open_items: int | None = None) -> Entity:
+    """Add an entity, of whose name and GUID the caller knows that they are free."""
     identity = _ADD_ENTITY.value(
         tx,
-        type=EntityType.RESOURCE,
+        type=kind,
         guid=guid,
         guid_key=guid_key(guid),
         name=name,
         max_open_items=max_open_items,
+        is_retired=False,
     )
-    _ADD_ACCOUNT.change(tx, entity_id=identity, name=name, password_hash=password_hash, enabled=True)
-    return Entity(id=identity, type=EntityType.RESOURCE, guid=guid, name=name, max_open_items=max_open_items)
+    return Entity(id=identity, type=kind, guid=guid, name=name, max_open_items=max_open_items)
+
+
+def add_account(tx: Transaction, person: Entity, password_hash: str) -> None:
+    """Let a resource sign in."""
+    _ADD_ACCOUNT.change(tx, entity_id=person.id, name=person.name, password_hash=password_hash, enabled=True)
+
+
+def has_account(tx: Transaction, person: Entity) -> bool:
+    """Say whether a resource can sign in, or could if it were enabled."""
+    return _HAS_ACCOUNT.row(tx, entity=person.id) is not None
 
 
 def set_password_hash(tx: Transaction, person: Entity, password_hash: str) -> None:
@@ -83,16 +113,21 @@ def find_entity(tx: Transaction, guid: str) -> Entity | None:
 
 
 def find_resource_by_name(tx: Transaction, name: str) -> Entity | None:
-    """Give the resource that signs in under this name."""
+    """Give the resource of this name, unless it is retired."""
     return _entity(_RESOURCE_BY_NAME.row(tx, name=name))
 
 
 def find_resource(tx: Transaction, reference: str) -> Entity | None:
-    """Give the resource of this GUID or, where there is none, of this name."""
+    """Give the resource of this GUID or, where there is none, of this name, unless it is retired."""
     found = find_entity(tx, reference)
-    if found is not None and found.type is EntityType.RESOURCE:
+    if found is not None and found.type is EntityType.RESOURCE and not found.is_retired:
         return found
     return find_resource_by_name(tx, reference)
+
+
+def find_all_by_name(tx: Transaction, name: str) -> Sequence[Entity]:
+    """Give the entities of this name, of whatever kind, a resource first, but for those that are retired."""
+    return [found for row in _ANY_BY_NAME.rows(tx, name=name) if (found := _entity(row))]
 
 
 def find_account(tx: Transaction, name: str) -> tuple[Entity, str] | None:
@@ -109,25 +144,52 @@ def everyone(tx: Transaction) -> Sequence[Entity]:
     return [person for row in _PEOPLE.rows(tx) if (person := _entity(row))]
 
 
-def grant(tx: Transaction, person: Entity, action: SystemAction) -> bool:
-    """Grant a system action; say whether that was new."""
-    if has_grant(tx, person, action):
+def resources(tx: Transaction) -> Sequence[Entity]:
+    """Give all resources, whether they can sign in or not, by name, but for those that are retired."""
+    return [found for row in _RESOURCES.rows(tx) if (found := _entity(row))]
+
+
+def grant(tx: Transaction, to: Entity, action: SystemAction, scope: Entity | None = None) -> bool:
+    """Grant a resource or a privilege a system action, everywhere or below a unit; say whether that was new."""
+    if has_grant(tx, to, action, scope):
         return False
-    _ADD_GRANT.change(tx, entity_id=person.id, action=action)
+    _ADD_GRANT.value(tx, entity_id=to.id, action=action, scope_id=scope.id if scope else None)
+    standing.changed(tx)
     return True
 
 
-def has_grant(tx: Transaction, person: Entity, action: SystemAction) -> bool:
-    """Say whether this action was granted to this person."""
-    return _GRANT.row(tx, entity=person.id, action=action) is not None
+def revoke(tx: Transaction, from_: Entity, action: SystemAction, scope: Entity | None = None) -> bool:
+    """Take a grant back, of one scope or everywhere; say whether there was one."""
+    count = _REMOVE_GRANT.change(tx, entity=from_.id, which=action, scope=scope.id if scope else None)
+    standing.changed(tx)
+    return count > 0
 
 
-def grants_of(tx: Transaction, person: Entity) -> Sequence[SystemAction]:
-    """Give what was granted to this person."""
-    return [SystemAction(row.action) for row in _GRANTS.rows(tx, entity=person.id)]
+def revoke_all(tx: Transaction, from_: Entity, action: SystemAction) -> bool:
+    """Take back all grants of an action, whatever their scopes; say whether there was one."""
+    count = _REMOVE_GRANTS.change(tx, entity=from_.id, which=action)
+    standing.changed(tx)
+    return count > 0
+
+
+def has_grant(tx: Transaction, who: Entity, action: SystemAction, scope: Entity | None = None) -> bool:
+    """Say whether this action was granted to this very entity, everywhere or below this unit."""
+    return _GRANT.row(tx, entity=who.id, which=action, scope=scope.id if scope else None) is not None
+
+
+def grants_of(tx: Transaction, who: Entity) -> Sequence[tuple[SystemAction, str | None]]:
+    """Give what was granted to this very entity, each with the name of its scope, or None for everywhere."""
+    return [(SystemAction(row.action), row.scope) for row in _GRANTS.rows(tx, entity=who.id)]
 
 
 def _entity(row: Any) -> Entity | None:
     if row is None:
         return None
-    return Entity(id=row.id, type=EntityType(row.type), guid=row.guid, name=row.name, max_open_items=row.max_open_items)
+    return Entity(
+        id=row.id,
+        type=EntityType(row.type),
+        guid=row.guid,
+        name=row.name,
+        max_open_items=row.max_open_items,
+        is_retired=row.is_retired,
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from soapsvc.storage import sqlite
+from soapsvc.storage.memories import Memories, Memory
 from soapsvc.storage.tasks import Outcome, Result, Task, TaskQueue, Unit, deliver
 from soapsvc.storage.transaction import Transaction
 
@@ -23,9 +24,10 @@ class NotAtOnce(Exception):
 class Readers:
     """Runs units that only look, each against one committed state."""
 
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime], memories: Memories) -> None:
         self._path = path
         self._now = now
+        self._memories = memories
         self._engine = sqlite.reader_engine(path)
         self._tasks = TaskQueue(takers=READERS, most=MOST_UNITS_A_LOOK)
         self._engine_at_once = sqlite.reader_engine(path, may_wait=False)
@@ -72,9 +74,10 @@ class Readers:
     def _look(self, unit: Unit[Result]) -> Result:
         if self._connection is None:
             self._connection = self._engine_at_once.connect()
+        memory = self._memories.begin()
         sqlite.execute(self._connection, "BEGIN")
         try:
-            return unit(Transaction(self._connection, self._now))
+            return unit(Transaction(self._connection, self._now, memory))
         finally:
             sqlite.execute(self._connection, "ROLLBACK")
 
@@ -83,8 +86,9 @@ class Readers:
         while batch := self._tasks.take():
             try:
                 connection = connection or self._engine.connect()
+                memory = self._memories.begin()
                 sqlite.execute(connection, "BEGIN")
-                outcomes = [self._attempt(connection, task) for task in batch]
+                outcomes = [self._attempt(connection, memory, task) for task in batch]
                 sqlite.execute(connection, "ROLLBACK")
             except Exception as error:
                 outcomes = [Outcome(task, error=sqlite.said_plainly(error, self._path)) for task in batch]
@@ -95,9 +99,9 @@ class Readers:
         if connection is not None:
             sqlite.close(connection)
 
-    def _attempt(self, connection: sa.Connection, task: Task[Any]) -> Outcome:
+    def _attempt(self, connection: sa.Connection, memory: Memory, task: Task[Any]) -> Outcome:
         """Run a unit; what it hangs on its transaction is dropped."""
         try:
-            return Outcome(task, result=task.unit(Transaction(connection, self._now)))
+            return Outcome(task, result=task.unit(Transaction(connection, self._now, memory)))
         except BaseException as error:  # also SystemExit: a reader serves everybody and must go on
             return Outcome(task, error=sqlite.said_plainly(error, self._path))

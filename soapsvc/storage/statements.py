@@ -29,7 +29,10 @@ class Statement:
     """
 
     def __init__(
-        self, construct: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, *, across_tenancies: bool = False
+        self,
+        construct: sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete,
+        *,
+        across_tenancies: bool = False,
     ) -> None:
         self.construct = construct
         self.across_tenancies = across_tenancies

@@ -50,7 +50,7 @@ TENANCY = sa.bindparam("tenancy", type_=sa.BigInteger)
 """Stands for the tenancy of the transaction in every statement that is run."""
 
 
-def of_tenancy(*tables: sa.Table) -> sa.ColumnElement[bool]:
+def of_tenancy(*tables: sa.FromClause) -> sa.ColumnElement[bool]:
     """Give the condition that each of these tables shows only rows of the transaction's tenancy."""
     return sa.and_(*(table.c.tenancy_id == TENANCY for table in tables))
 
@@ -108,6 +108,7 @@ entity = sa.Table(
     sa.Column("guid_key", sa.String(256), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("max_open_items", sa.Integer),
+    sa.Column("is_retired", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("guid_key", "tenancy_id"),
     sa.Index("ix_entity_name_tenancy_id", "name", "tenancy_id"),
 )
@@ -126,9 +127,48 @@ account = sa.Table(
 action_grant = sa.Table(
     "action_grant",
     metadata,
-    _id_of("entity", primary_key=True),
-    sa.Column("action", sa.String(64), primary_key=True),
+    sa.Column("id", BigInteger, primary_key=True),
     _tenancy_id(),
+    _id_of("entity", nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("scope_id", BigInteger, sa.ForeignKey("entity.id")),
+    sa.UniqueConstraint("entity_id", "action", "scope_id"),
+    sa.Index(
+        "ix_action_grant_everywhere",
+        "entity_id",
+        "action",
+        unique=True,
+        sqlite_where=sa.text("scope_id IS NULL"),
+        postgresql_where=sa.text("scope_id IS NULL"),
+    ),
+    comment="What a resource or a privilege is granted: below one organisational unit, or everywhere.",
+)
+
+denied_action = sa.Table(
+    "denied_action",
+    metadata,
+    _tenancy_id(primary_key=True),
+    sa.Column("action", sa.String(64), primary_key=True),
+    comment="Which of the system actions that are open to all are not so here.",
+)
+
+membership = sa.Table(
+    "membership",
+    metadata,
+    _tenancy_id(),
+    sa.Column("container_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
+    sa.Column("member_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
+    sa.Index("ix_membership_member_id", "member_id"),
+    comment="Which unit, group or position an entity is in.",
+)
+
+privilege_holding = sa.Table(
+    "privilege_holding",
+    metadata,
+    _tenancy_id(),
+    sa.Column("holder_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
+    sa.Column("privilege_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
+    comment="Which privileges and capabilities an entity holds.",
 )
 
 work_item = sa.Table(

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from soapsvc.storage.memories import Memories, Memory
+
 Result = TypeVar("Result")
 Follower = Callable[[], object]
 
@@ -30,8 +32,10 @@ class Transaction:
     `after_commit` or `after_rollback`; it fires once, after the unit's fate is sealed, and is dropped on a re-run.
     """
 
-    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime]) -> None:
+    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime], memory: Memory | None = None) -> None:
         self.connection = connection
+        self.memory = memory or Memory(Memories(), 0)
+        """What the process remembers of what this transaction would read of the organisation."""
         self.tenancy: int | None = None
         """The id of the tenancy whose rows statements see; none until the unit says so."""
         self.dialect: Any = connection.dialect

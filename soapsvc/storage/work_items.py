@@ -15,6 +15,7 @@ from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.work_item import NAMES, Distribution, NewWorkItem, WorkItem, values_of
 from soapsvc.storage import history
+from soapsvc.storage.closure import all_of_one
 from soapsvc.storage.encoding import (
     decode_attributes,
     decode_context,
@@ -77,23 +78,37 @@ _HAS_HELD = Statement(
         holder.c.work_item_id == sa.bindparam("item"), holder.c.entity_id == sa.bindparam("entity"), of_tenancy(holder)
     )
 )
+_OFFERED_IDS = Statement(
+    sa.select(offer.c.entity_id).where(offer.c.work_item_id == sa.bindparam("item"), of_tenancy(offer))
+)
 _OFFER_SET = Statement(
     sa.select(entity.c.id, entity.c.type, entity.c.guid, entity.c.name)
     .join(offer, offer.c.entity_id == entity.c.id)
     .where(offer.c.work_item_id == sa.bindparam("item"), of_tenancy(offer, entity))
     .order_by(entity.c.guid_key)
 )
+_OF_TYPE = work_item.c.work_type_id == sa.bindparam("type_id")
+_WHAT_IS_NEXT = (work_item.c.end_at.is_(None), work_item.c.end_at, work_item.c.priority, work_item.c.id)
 _NEXT_OFFERED = (
     sa.select(work_item.c.id)
     .join(offer, offer.c.work_item_id == work_item.c.id)
     .where(
         offer.c.entity_id == sa.bindparam("entity"), work_item.c.state == State.OFFERED, of_tenancy(offer, work_item)
     )
-    .order_by(work_item.c.end_at.is_(None), work_item.c.end_at, work_item.c.priority, work_item.c.id)
+    .order_by(*_WHAT_IS_NEXT)
     .limit(1)
 )
+_OFFERED_TO_ANY = sa.select(offer.c.work_item_id).where(offer.c.entity_id.in_(all_of_one("entity")), of_tenancy(offer))
+_NEXT_OFFERED_TO_ANY = (
+    sa.select(work_item.c.id)
+    .where(work_item.c.id.in_(_OFFERED_TO_ANY), work_item.c.state == State.OFFERED, of_tenancy(work_item))
+    .order_by(*_WHAT_IS_NEXT)
+    .limit(1)
+)
+_NEXT_OFFERED_TO_ANY_OF_ANY_TYPE = Statement(_NEXT_OFFERED_TO_ANY)
+_NEXT_OFFERED_TO_ANY_OF_TYPE = Statement(_NEXT_OFFERED_TO_ANY.where(_OF_TYPE))
 _NEXT_OFFERED_OF_ANY_TYPE = Statement(_NEXT_OFFERED)
-_NEXT_OFFERED_OF_TYPE = Statement(_NEXT_OFFERED.where(work_item.c.work_type_id == sa.bindparam("type_id")))
+_NEXT_OFFERED_OF_TYPE = Statement(_NEXT_OFFERED.where(_OF_TYPE))
 _IS_DUE = sa.and_(work_item.c.hidden_until <= sa.bindparam("now", type_=Moment), work_item.c.state == State.PENDHIDDEN)
 _DUE = Statement(_ITEM.where(_IS_DUE).order_by(work_item.c.hidden_until).limit(sa.bindparam("most")))
 _DUE_ANYWHERE = Statement(
@@ -225,6 +240,11 @@ def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
     return _IS_OFFERED.row(tx, item=item.id, entity=to.id) is not None
 
 
+def offered_ids(tx: Transaction, item: WorkItem) -> Sequence[int]:
+    """Give the ids of whom an item was offered to when it was scheduled."""
+    return [row.entity_id for row in _OFFERED_IDS.rows(tx, item=item.id)]
+
+
 def has_been_held_by(tx: Transaction, item: WorkItem, by: Entity) -> bool:
     """Say whether the entity holds the item, or has held it."""
     return _HAS_HELD.row(tx, item=item.id, entity=by.id) is not None
@@ -236,15 +256,18 @@ def offer_set(tx: Transaction, item: WorkItem) -> Sequence[Entity]:
     return [Entity(id=row.id, type=EntityType(row.type), guid=row.guid, name=row.name) for row in rows]
 
 
-def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None) -> int | None:
-    """Give the id of the item that someone should take next of those offered to him, perhaps of one work type.
+def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None, is_alone: bool = False) -> int | None:
+    """Give the id of the item that someone should take next of those offered to him or to what he is in or holds.
 
+    Perhaps of one work type only. Who is known to be alone, in nothing and with nothing, is spared the search for it.
     The order: what ends first (no end last), then the lower priority number, then the older.
     """
     if work_type_id is None:
-        found: int | None = _NEXT_OFFERED_OF_ANY_TYPE.value(tx, entity=to.id)
+        of_any = _NEXT_OFFERED_OF_ANY_TYPE if is_alone else _NEXT_OFFERED_TO_ANY_OF_ANY_TYPE
+        found: int | None = of_any.value(tx, entity=to.id)
     else:
-        found = _NEXT_OFFERED_OF_TYPE.value(tx, entity=to.id, type_id=work_type_id)
+        of_type = _NEXT_OFFERED_OF_TYPE if is_alone else _NEXT_OFFERED_TO_ANY_OF_TYPE
+        found = of_type.value(tx, entity=to.id, type_id=work_type_id)
     return found
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import LostRace, StorageUnavailable
 from soapsvc.storage import sqlite
+from soapsvc.storage.memories import Memories
 from soapsvc.storage.tasks import Outcome, Task
 from soapsvc.storage.transaction import RunFirst, Transaction
 
@@ -24,18 +25,22 @@ class TransactionLost(Exception):
 class Writer:
     """Runs batches of units, from whatever thread has its turn; turns are the caller's business."""
 
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, now: Callable[[], datetime], memories: Memories) -> None:
         self._path = path
         self._now = now
+        self._memories = memories
+        self._memory = memories.begin()
         self._engine = sqlite.writer_engine(path)
         self._connection: sa.Connection | None = None
 
     def begin(self) -> None:
         """Begin a transaction, once nobody else writes."""
+        self._memory = self._memories.begin()
         sqlite.begin_to_write(self._connected())
 
     def begin_at_once(self) -> bool:
         """Begin a transaction, unless there is still something to wait for: then say no."""
+        self._memory = self._memories.begin()
         return self._connection is not None and sqlite.begin_at_once(self._connection)
 
     def attempt_all(self, batch: Sequence[Task[Any]], *, may_take_long: bool = True) -> list[Outcome]:
@@ -73,7 +78,7 @@ class Writer:
         earlier: list[Outcome] = []
         races = 0
         while races < MOST_RUNS_A_UNIT and len(earlier) < MOST_UNITS_FIRST:
-            tx = task.tx = Transaction(self._connected(), self._now)
+            tx = task.tx = Transaction(self._connected(), self._now, self._memory)
             tx.tenancy = tenancy
             tx.driver.execute("SAVEPOINT unit")
             try:

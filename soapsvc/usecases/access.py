@@ -4,23 +4,21 @@ The caller is known; the item exists; the caller has some tie to it; its version
 allowed to him. Only then come the item's state and the data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from soapsvc.domain.caller import ALLOWED_TO_ALL, Caller, SystemAction
+from soapsvc.domain.caller import Caller, SystemAction
 from soapsvc.domain.errors import InvalidRequest, NotAllowed
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.work_item import LATEST, WorkItem
-from soapsvc.storage import people, work_items
+from soapsvc.storage import standing, work_items
 from soapsvc.storage.transaction import RunFirst, Transaction
 from soapsvc.usecases import timers
+from soapsvc.usecases.permissions import PERMISSIONS, Alternatives
 
 NOT_ALLOWED = "You are not allowed to do this"
 """The one text of every refusal: it tells nothing about the item."""
-
-READ_ACTIONS = (SystemAction.VIEW_WORK_LIST, SystemAction.VIEW_GLOBAL_WORK_LIST)
-"""Grants that are a tie to every item for who only looks, and that open other people's lists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,28 +40,25 @@ def check_batch(references: Sequence[ItemReference]) -> None:
         seen.add(reference.id)
 
 
-def item_to_read(
-    tx: Transaction, caller: Caller, reference: ItemReference, *, reach: tuple[SystemAction, ...]
-) -> WorkItem:
+def item_to_read(tx: Transaction, caller: Caller, reference: ItemReference, operation: str) -> WorkItem:
     """Load an item for a caller who has a tie to it, at the version that he saw.
 
-    A tie is: he stands in its original offer set, he holds or has held it, or he was granted an action of `reach`.
+    A tie is: he, or what he is in or holds, stands in its original offer set; he holds or has held it; or he was
+    granted an action that is a tie for this operation, and that reaches it.
     Raises UnknownWorkItem, NotAllowed, StaleVersion.
     """
-    item = _tied_item(tx, caller, reference, reach)
+    item = _tied_item(tx, caller, reference, operation)
     item.check_version(reference.version)
     return item
 
 
-def item_to_change(
-    tx: Transaction, caller: Caller, reference: ItemReference, *, reach: tuple[SystemAction, ...]
-) -> WorkItem:
+def item_to_change(tx: Transaction, caller: Caller, reference: ItemReference, operation: str) -> WorkItem:
     """Load an item as item_to_read does, to change it; its timer, if it is due, comes first, as a version of its own.
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, and InvalidRequest where the caller must say a version and does
     not.
     """
-    item = _tied_item(tx, caller, reference, reach)
+    item = _tied_item(tx, caller, reference, operation)
     run_timer_first(tx, item)
     if caller.must_supply_version and reference.version in {None, LATEST}:
         raise InvalidRequest(
@@ -80,34 +75,90 @@ def run_timer_first(tx: Transaction, item: WorkItem) -> None:
         raise RunFirst(partial(timers.bring_back_with_others, item_id=item.id))
 
 
-def _tied_item(tx: Transaction, caller: Caller, reference: ItemReference, reach: tuple[SystemAction, ...]) -> WorkItem:
+def _tied_item(tx: Transaction, caller: Caller, reference: ItemReference, operation: str) -> WorkItem:
     item = work_items.get(tx, reference.id)
-    if not (has_own_tie(tx, item, caller.person) or any(may(tx, caller, action) for action in reach)):
+    if not (
+        has_own_tie(tx, item, caller.person)
+        or any(may(tx, caller, action, item) for action in PERMISSIONS[operation].ties)
+    ):
         raise NotAllowed(NOT_ALLOWED)
     return item
 
 
-def require_unless_own(tx: Transaction, caller: Caller, item: WorkItem, action: SystemAction) -> None:
-    """Raise NotAllowed for an item that somebody else holds, unless the caller was granted the action."""
-    if item.owner is not None and item.owner != caller.person:
-        require(tx, caller, action)
-
-
 def has_own_tie(tx: Transaction, item: WorkItem, person: Entity) -> bool:
-    """Say whether an item was offered to a person, or is or was held by him."""
+    """Say whether an item was offered to a person or to what he is in, or is or was held by him."""
     return (
         item.owner == person
         or work_items.is_offered_to(tx, item, person)
         or work_items.has_been_held_by(tx, item, person)
+        or _is_offered_through(tx, item, person)
     )
 
 
-def may(tx: Transaction, caller: Caller, action: SystemAction) -> bool:
-    """Say whether a system action is open to all or granted to the caller."""
-    return action in ALLOWED_TO_ALL or people.has_grant(tx, caller.person, action)
+def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
+    """Say whether an item was offered to an entity, or to what it is in or holds."""
+    return work_items.is_offered_to(tx, item, to) or _is_offered_through(tx, item, to)
 
 
-def require(tx: Transaction, caller: Caller, action: SystemAction) -> None:
-    """Raise NotAllowed unless the caller may."""
-    if not may(tx, caller, action):
+def _is_offered_through(tx: Transaction, item: WorkItem, to: Entity) -> bool:
+    entities = standing.of(tx, to).entities
+    return len(entities) > 1 and not entities.isdisjoint(work_items.offered_ids(tx, item))
+
+
+def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None) -> int | None:
+    """Give the id of the item that someone should take next of those offered to him or to what he is in or holds."""
+    is_alone = len(standing.of(tx, to).entities) == 1
+    return work_items.next_offered(tx, to, work_type_id=work_type_id, is_alone=is_alone)
+
+
+def stands_for(tx: Transaction, caller: Caller, entity: Entity) -> bool:
+    """Say whether an entity is the caller, or he is in it or holds it."""
+    return entity == caller.person or entity.id in standing.of(tx, caller.person).entities
+
+
+def may(tx: Transaction, caller: Caller, action: SystemAction, on: WorkItem | Entity | None = None) -> bool:
+    """Say whether the caller may do something to an item or an entity, or with neither, to anything.
+
+    A grant below a unit reaches the entities of that unit, and the items whose owner or offer set has one of them.
+    """
+    granted = standing.of(tx, caller.person)
+    if granted.may_everywhere(action) or on is None or not granted.is_scoped(action):
+        return granted.may_everywhere(action)
+    if isinstance(on, WorkItem):
+        return granted.may_in(action, standing.units_of_item(tx, on.id, on.owner))
+    return granted.may_in(action, standing.units_of(tx, on))
+
+
+def allows(
+    tx: Transaction, caller: Caller, needed: Iterable[Alternatives], on: WorkItem | Entity | None = None
+) -> bool:
+    """Say whether the caller may do one of each of these alternatives."""
+    return all(any(may(tx, caller, action, on) for action in alternatives) for alternatives in needed)
+
+
+def require(
+    tx: Transaction, caller: Caller, needed: Iterable[Alternatives], on: WorkItem | Entity | None = None
+) -> None:
+    """Raise NotAllowed unless the caller may do one of each of these alternatives."""
+    if not allows(tx, caller, needed, on):
         raise NotAllowed(NOT_ALLOWED)
+
+
+def require_somewhere(tx: Transaction, caller: Caller, operation: str) -> None:
+    """Raise NotAllowed for an operation that the caller may do to nothing at all."""
+    scopes = standing.of(tx, caller.person).scopes
+    if not all(any(action in scopes for action in alternatives) for alternatives in PERMISSIONS[operation].always):
+        raise NotAllowed(NOT_ALLOWED)
+
+
+def require_for_item(tx: Transaction, caller: Caller, item: WorkItem, operation: str) -> None:
+    """Raise NotAllowed unless the caller may do an operation to an item: his own, somebody else's, or nobody's.
+
+    What nobody holds needs nothing more, its state will tell, unless the table has something that one's own needs.
+    """
+    permission = PERMISSIONS[operation]
+    if item.owner == caller.person:
+        require(tx, caller, permission.own, item)
+    elif item.owner is not None or permission.own:
+        require(tx, caller, permission.others, item)
+    require(tx, caller, permission.always, item)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from soapsvc.domain import data
-from soapsvc.domain.caller import Caller, SystemAction
+from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import DataModel, Field
 from soapsvc.domain.errors import EntityNotEligible, NoMoreWorkItems, UnknownEntity, UnknownWorkListView
 from soapsvc.domain.organisation import Entity
@@ -15,7 +15,8 @@ from soapsvc.storage import history, people, work_items
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
 from soapsvc.usecases.access import ItemReference
-from soapsvc.usecases.items import saved_open, saved_shut
+from soapsvc.usecases.items import item_to_work_on, saved_open, saved_shut
+from soapsvc.usecases.permissions import PERMISSIONS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,10 +37,6 @@ class Reallocation:
     payload: Sequence[Field] | None = None
 
 
-_GIVE = SystemAction.WORK_ITEM_ALLOCATION
-_OPEN_FOR_OTHERS = SystemAction.OPEN_OTHER_RESOURCES_ITEMS
-_TO_OFFER_SET = SystemAction.REALLOCATE_TO_OFFER_SET
-_TO_WORLD = SystemAction.REALLOCATE_TO_WORLD
 _DEFAULT_VIEW = {None, 0, -1}
 
 
@@ -66,17 +63,19 @@ def allocate_and_open_next_item(tx: Transaction, caller: Caller, reference: str,
 
     Raises NotAllowed, UnknownEntity, NoMoreWorkItems, UnknownWorkListView, OpenLimitReached.
     """
-    resource = _resource_for(tx, caller, reference, needed=(_GIVE, _OPEN_FOR_OTHERS))
-    access.require(tx, caller, SystemAction.AUTO_OPEN_NEXT_WORK_ITEM)
+    action = Action.ALLOCATE_AND_OPEN_NEXT
+    resource = people.find_resource(tx, reference)
+    if resource != caller.person:
+        access.require(tx, caller, PERMISSIONS[action].others, resource)
+    access.require(tx, caller, PERMISSIONS[action].always, resource)
     if resource is None:
         raise UnknownEntity(reference)
     if view_id not in _DEFAULT_VIEW:
         raise UnknownWorkListView(view_id or 0)
-    item_id = work_items.next_offered(tx, resource)
+    item_id = access.next_offered(tx, resource)
     if item_id is None:
         raise NoMoreWorkItems(resource.guid)
     item = work_items.get(tx, item_id)
-    action = Action.ALLOCATE_AND_OPEN_NEXT
     opened = item.allocated_and_opened(to=resource, session=str(uuid.uuid4()), action=action)
     return saved_open(tx, item, opened, action=action, by=caller.person)
 
@@ -101,62 +100,54 @@ def reallocate_items(tx: Transaction, caller: Caller, batch: Sequence[Reallocati
 
 def get_offer_set(tx: Transaction, caller: Caller, reference: ItemReference) -> Sequence[Entity]:
     """Give whom an item was offered to. Raises UnknownWorkItem, NotAllowed, StaleVersion."""
-    item = access.item_to_read(tx, caller, reference, reach=access.READ_ACTIONS)
+    item = access.item_to_read(tx, caller, reference, "getOfferSet")
     return work_items.offer_set(tx, item)
 
 
 def _allocate(tx: Transaction, caller: Caller, allocation: Allocation) -> WorkItem:
-    item, resource = _item_and_resource(tx, caller, allocation, Action.ALLOCATE, needed=(_GIVE,))
+    item, resource = _item_and_resource(tx, caller, allocation, Action.ALLOCATE)
     return work_items.save(tx, item, item.allocated(to=resource), action=Action.ALLOCATE, by=caller.person)
 
 
 def _allocate_and_open(tx: Transaction, caller: Caller, allocation: Allocation) -> WorkItem:
     action = Action.ALLOCATE_AND_OPEN
-    item, resource = _item_and_resource(tx, caller, allocation, action, needed=(_GIVE, _OPEN_FOR_OTHERS))
+    item, resource = _item_and_resource(tx, caller, allocation, action)
     opened = item.allocated_and_opened(to=resource, session=str(uuid.uuid4()))
     return saved_open(tx, item, opened, action=action, by=caller.person)
 
 
 def _item_and_resource(
-    tx: Transaction, caller: Caller, allocation: Allocation, action: Action, *, needed: tuple[SystemAction, ...]
+    tx: Transaction, caller: Caller, allocation: Allocation, action: Action
 ) -> tuple[WorkItem, Entity]:
-    """Load an item and whom it shall go to: the caller, or with the grants needed anybody whom it was offered to."""
-    item = access.item_to_change(tx, caller, allocation.item, reach=needed)
+    """Load an item and whom it shall go to: the caller, or with grants anybody whom it was offered to."""
+    item = access.item_to_change(tx, caller, allocation.item, action)
     reference = allocation.resource
-    resource = caller.person if reference is None else _resource_for(tx, caller, reference, needed=needed)
+    resource = caller.person if reference is None else people.find_resource(tx, reference)
+    permission = PERMISSIONS[action]
+    # For anybody else, known or not: who may not give items is not told who there is.
+    access.require(tx, caller, permission.own if resource == caller.person else permission.others, item)
+    access.require(tx, caller, permission.always, item)
     item.check_state(action)
     if resource is None:
         raise UnknownEntity(reference or "")
-    if not work_items.is_offered_to(tx, item, resource):
+    if not access.is_offered_to(tx, item, resource):
         raise EntityNotEligible(reference or resource.guid, item.id)
     return item, resource
 
 
-def _resource_for(
-    tx: Transaction, caller: Caller, reference: str, *, needed: tuple[SystemAction, ...]
-) -> Entity | None:
-    """Find a resource; for anybody but the caller, known or not, the grants are needed first."""
-    resource = people.find_resource(tx, reference)
-    if resource != caller.person:
-        for action in needed:
-            access.require(tx, caller, action)
-    return resource
-
-
 def _unallocate(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
-    item = access.item_to_change(tx, caller, reference, reach=(_GIVE,))
-    access.require_unless_own(tx, caller, item, _GIVE)
+    item = item_to_work_on(tx, caller, reference, Action.UNALLOCATE)
     return work_items.save(tx, item, item.unallocated(), action=Action.UNALLOCATE, by=caller.person)
 
 
 def _reallocate(tx: Transaction, caller: Caller, reallocation: Reallocation) -> WorkItem:
     action = Action.REALLOCATE if reallocation.payload is None else Action.REALLOCATE_WITH_DATA
-    item = access.item_to_change(tx, caller, reallocation.item, reach=(_TO_OFFER_SET, _TO_WORLD))
+    item = access.item_to_change(tx, caller, reallocation.item, action)
     resource = people.find_resource(tx, reallocation.resource)
-    if resource is None or not work_items.is_offered_to(tx, item, resource):
-        access.require(tx, caller, _TO_WORLD)
-    elif not access.may(tx, caller, _TO_WORLD):
-        access.require(tx, caller, _TO_OFFER_SET)
+    permission = PERMISSIONS[action]
+    is_offered = resource is not None and access.is_offered_to(tx, item, resource)
+    access.require(tx, caller, permission.offered if is_offered else permission.others, item)
+    access.require(tx, caller, permission.always, item)
     item.check_state(action)
     if resource is None:
         raise UnknownEntity(reallocation.resource)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from soapsvc.domain.caller import Caller, SystemAction
+from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import Field
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import WorkItem
@@ -11,7 +11,7 @@ from soapsvc.storage import piles, work_items
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
 from soapsvc.usecases.access import ItemReference
-from soapsvc.usecases.items import check_not_rescheduled, open_item_to_change, saved_shut, work_type_of
+from soapsvc.usecases.items import check_not_rescheduled, item_to_work_on, saved_shut, work_type_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ def complete_item(
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, Rescheduled, InvalidRequest.
     """
-    item = open_item_to_change(tx, caller, reference)
+    item = item_to_work_on(tx, caller, reference, Action.COMPLETE)
     item.check_state(Action.COMPLETE)
     check_not_rescheduled(item, reference.version)
     completed = item.completed(payload=payload)
@@ -60,12 +60,10 @@ def _next_of_pile(tx: Transaction, done: WorkItem) -> WorkItem | None:
     length = piles.length(tx, done.owner, work_type.id) + 1
     is_full = work_type.piling_limit is not None and length >= work_type.piling_limit
     piles.set_length(tx, done.owner, work_type.id, 0 if is_full else length)
-    item_id = None if is_full else work_items.next_offered(tx, done.owner, work_type_id=work_type.id)
+    item_id = None if is_full else access.next_offered(tx, done.owner, work_type_id=work_type.id)
     return None if item_id is None else work_items.get(tx, item_id)
 
 
 def _skip(tx: Transaction, caller: Caller, reference: ItemReference) -> None:
-    action = SystemAction.SKIP_WORK_ITEM
-    item = access.item_to_change(tx, caller, reference, reach=(action,))
-    access.require(tx, caller, action)
+    item = item_to_work_on(tx, caller, reference, Action.SKIP)
     work_items.save(tx, item, item.skipped(), action=Action.SKIP, by=caller.person)

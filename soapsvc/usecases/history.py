@@ -13,7 +13,7 @@ from soapsvc.usecases.access import ItemReference
 
 def read_history(tx: Transaction, caller: Caller, reference: ItemReference) -> Sequence[HistoryEntry]:
     """Give every version of an item to a caller, oldest first. Raises UnknownWorkItem, NotAllowed, StaleVersion."""
-    item = access.item_to_read(tx, caller, reference, reach=access.READ_ACTIONS)
+    item = access.item_to_read(tx, caller, reference, "getWorkItemHistory")
     return history.of(tx, item.id)
 
 

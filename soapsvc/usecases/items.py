@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from soapsvc.domain.caller import Caller, SystemAction
+from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import Field
 from soapsvc.domain.errors import OpenLimitReached, Rescheduled
 from soapsvc.domain.organisation import Entity
@@ -47,7 +47,7 @@ class PriorityChange:
 def get_headers(tx: Transaction, caller: Caller, references: Sequence[ItemReference]) -> list[WorkItem]:
     """Read items. Raises UnknownWorkItem, NotAllowed, StaleVersion, InvalidRequest."""
     access.check_batch(references)
-    return [access.item_to_read(tx, caller, one, reach=access.READ_ACTIONS) for one in references]
+    return [access.item_to_read(tx, caller, one, "getWorkItemHeader") for one in references]
 
 
 def open_items(tx: Transaction, caller: Caller, references: Sequence[ItemReference]) -> list[WorkItem]:
@@ -74,7 +74,7 @@ def save_item(tx: Transaction, caller: Caller, reference: ItemReference, payload
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, Rescheduled, InvalidRequest.
     """
-    item = open_item_to_change(tx, caller, reference)
+    item = item_to_work_on(tx, caller, reference, Action.SAVE)
     item.check_state(Action.SAVE)
     check_not_rescheduled(item, reference.version)
     saved = item.saved(payload=payload)
@@ -105,14 +105,13 @@ def work_type_of(tx: Transaction, item: WorkItem) -> WorkType:
     return found or NO_WORK_TYPE
 
 
-def open_item_to_change(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
-    """Load an item that the caller has open, or may act on as if he had.
+def item_to_work_on(tx: Transaction, caller: Caller, reference: ItemReference, action: Action) -> WorkItem:
+    """Load an item that the caller may do this to, be it because he holds it.
 
-    Raises UnknownWorkItem, NotAllowed, StaleVersion.
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, InvalidRequest.
     """
-    reach = SystemAction.CLOSE_OTHER_RESOURCES_ITEMS
-    item = access.item_to_change(tx, caller, reference, reach=(reach,))
-    access.require_unless_own(tx, caller, item, reach)
+    item = access.item_to_change(tx, caller, reference, action)
+    access.require_for_item(tx, caller, item, action)
     return item
 
 
@@ -145,15 +144,13 @@ def saved_shut(tx: Transaction, item: WorkItem, shut: WorkItem, *, action: Actio
 
 
 def _open(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
-    reach = SystemAction.OPEN_OTHER_RESOURCES_ITEMS
-    item = access.item_to_change(tx, caller, reference, reach=(reach,))
-    access.require_unless_own(tx, caller, item, reach)
+    item = item_to_work_on(tx, caller, reference, Action.OPEN)
     opened = item.opened(session=str(uuid.uuid4()))
     return saved_open(tx, item, opened, action=Action.OPEN, by=caller.person)
 
 
 def _close(tx: Transaction, caller: Caller, close: Close) -> WorkItem:
-    item = open_item_to_change(tx, caller, close.item)
+    item = item_to_work_on(tx, caller, close.item, Action.CLOSE)
     item.check_state(Action.CLOSE)
     check_not_rescheduled(item, close.item.version)
     closed = item.closed(
@@ -165,18 +162,14 @@ def _close(tx: Transaction, caller: Caller, close: Close) -> WorkItem:
 
 
 def _pend(tx: Transaction, caller: Caller, pend: Pend) -> WorkItem:
-    item = open_item_to_change(tx, caller, pend.item)
-    access.require(tx, caller, SystemAction.PEND_WORK_ITEM)
+    item = item_to_work_on(tx, caller, pend.item, Action.PEND)
     item.check_state(Action.PEND)
     pended = item.pended(hidden_until=pend.hidden.end(tx.now()))
     return work_items.save(tx, item, pended, action=Action.PEND, by=caller.person)
 
 
 def _set_priority(tx: Transaction, caller: Caller, change: PriorityChange) -> WorkItem:
-    any_item = SystemAction.CHANGE_ANY_WORK_ITEM_PRIORITY
-    item = access.item_to_change(tx, caller, change.item, reach=(any_item,))
-    own = item.owner == caller.person
-    access.require(tx, caller, SystemAction.CHANGE_ALLOCATED_WORK_ITEM_PRIORITY if own else any_item)
+    item = item_to_work_on(tx, caller, change.item, Action.SET_PRIORITY)
     priority = item.priority + change.offset if change.absolute is None else change.absolute
     changed = item.with_priority(priority)
     return work_items.save(tx, item, changed, action=Action.SET_PRIORITY, by=caller.person)

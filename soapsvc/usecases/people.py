@@ -5,23 +5,31 @@ from collections.abc import Sequence
 
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import InvalidRequest, UnknownEntity
-from soapsvc.domain.organisation import GUID_MAX_LENGTH, NAME_MAX_LENGTH, Entity
+from soapsvc.domain.organisation import GUID_MAX_LENGTH, NAME_MAX_LENGTH, Entity, EntityType, may_be_guid, may_be_named
 from soapsvc.storage import people
 from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases import organisation
 
 
 def add_person(
     tx: Transaction, *, name: str, guid: str | None, password_hash: str, max_open_items: int | None = None
 ) -> Entity:
-    """Add a resource that may sign in, with a new GUID if none is given. Raises NameTaken, InvalidRequest."""
+    """Let a resource sign in: the one of this name that the organisation has, or a new one.
+
+    A new one gets a new GUID if none is given. Raises NameTaken, InvalidRequest.
+    """
+    known = people.find_resource_by_name(tx, name)
+    if known is not None and guid is None and max_open_items is None and not people.has_account(tx, known):
+        people.add_account(tx, known, password_hash)
+        return known
     guid = str(uuid.uuid4()).upper() if guid is None else guid
-    for what, text, longest in (("name", name, NAME_MAX_LENGTH), ("GUID", guid, GUID_MAX_LENGTH)):
-        if not text.strip() or text != text.strip() or len(text) > longest or not text.isprintable() or "," in text:
-            raise InvalidRequest(f"A {what} has 1 to {longest} printable characters, no commas, no blanks at its ends")
-    if ":" in name:
-        raise InvalidRequest("A name has no colon: HTTP Basic could not carry it")
+    rule = "printable characters, no commas, no blanks at its ends"
     if "\\" in name:
         raise InvalidRequest("A name has no backslash: it divides the moniker of a tenancy from a name")
+    if not may_be_named(EntityType.RESOURCE, name):
+        raise InvalidRequest(f"A name has 1 to {NAME_MAX_LENGTH} {rule}, and no colon: HTTP Basic could not carry it")
+    if not may_be_guid(guid):
+        raise InvalidRequest(f"A GUID has 1 to {GUID_MAX_LENGTH} {rule}")
     if max_open_items is not None and max_open_items < 0:
         raise InvalidRequest("The most items that a person may have open is not negative")
     return people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open_items)
@@ -33,9 +41,9 @@ def list_people(tx: Transaction) -> Sequence[Entity]:
 
 
 def look_up(tx: Transaction, name: str | None) -> list[Entity]:
-    """Give who has exactly this name, or everyone where no name is given: any caller may know who there is."""
+    """Give who has exactly this name, or all resources where no name is given: any caller may know who there is."""
     if name is None:
-        return list(people.everyone(tx))
+        return list(people.resources(tx))
     found = people.find_resource_by_name(tx, name)
     return [] if found is None else [found]
 
@@ -53,11 +61,23 @@ def set_password(tx: Transaction, name: str, password_hash: str) -> None:
     people.set_password_hash(tx, find_person(tx, name), password_hash)
 
 
-def grant(tx: Transaction, name: str, action: SystemAction) -> bool:
-    """Grant a person a system action, everywhere; say whether that was new. Raises UnknownEntity."""
-    return people.grant(tx, find_person(tx, name), action)
+def grant(tx: Transaction, name: str, action: SystemAction, scope: str | None = None) -> bool:
+    """Grant a person a system action, everywhere or below a unit; say whether that was new. Raises UnknownEntity."""
+    unit = None if scope is None else organisation.find_unit(tx, scope)
+    return people.grant(tx, find_person(tx, name), action, unit)
 
 
-def grants_of(tx: Transaction, name: str) -> Sequence[SystemAction]:
-    """Give what was granted to a person. Raises UnknownEntity."""
+def revoke(tx: Transaction, name: str, action: SystemAction, scope: str | None = None) -> bool:
+    """Take back a person's own grants of a system action, or the one of a unit; say whether there were any.
+
+    What a privilege allows him stays. Raises UnknownEntity.
+    """
+    person = find_person(tx, name)
+    if scope is None:
+        return people.revoke_all(tx, person, action)
+    return people.revoke(tx, person, action, organisation.find_unit(tx, scope))
+
+
+def grants_of(tx: Transaction, name: str) -> Sequence[tuple[SystemAction, str | None]]:
+    """Give what was granted to a person, each with its unit's name, or None for everywhere. Raises UnknownEntity."""
     return people.grants_of(tx, find_person(tx, name))

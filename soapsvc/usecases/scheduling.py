@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from soapsvc.domain import data
-from soapsvc.domain.caller import Caller, SystemAction
+from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import DataModel, Field, NamedValues
-from soapsvc.domain.errors import InvalidField, InvalidWorkItem, UnknownEntity, UnknownWorkType
+from soapsvc.domain.errors import InvalidField, InvalidWorkItem, UnknownWorkType
 from soapsvc.domain.organisation import Entity, EntityType
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import Distribution, NewWorkItem, WorkItem
 from soapsvc.domain.work_type import WorkType
-from soapsvc.storage import people, work_items, work_types
+from soapsvc.storage import work_items, work_types
 from soapsvc.storage.transaction import Transaction
-from soapsvc.usecases import access
+from soapsvc.usecases import access, organisation
 from soapsvc.usecases.access import ItemReference
-from soapsvc.usecases.items import work_type_of
+from soapsvc.usecases.items import item_to_work_on, work_type_of
+from soapsvc.usecases.permissions import PERMISSIONS
 
 Body = Sequence[Field | NamedValues]
 """Data as a scheduler sends them: whole fields, or values by the names of fields that the item has."""
@@ -26,9 +27,10 @@ Body = Sequence[Field | NamedValues]
 def schedule_item(tx: Transaction, caller: Caller, new: NewWorkItem, fields: Body, offer_to: Sequence[str]) -> WorkItem:
     """Create an item at version 0 on behalf of a caller, offered to the entities of these GUIDs.
 
-    Raises NotAllowed, UnknownEntity, UnknownWorkType, InvalidField, InvalidWorkItem.
+    Whose grant holds below a unit may offer items to entities of that unit only.
+    Raises NotAllowed, UnknownEntity, UnknownWorkType, InvalidField, InvalidWorkItem, InvalidRequest.
     """
-    access.require(tx, caller, SystemAction.SCHEDULE_WORK_ITEM)
+    _require_to_offer(tx, caller, "scheduleWorkItem", offer_to)
     return create_item(tx, new, fields, offer_to, by=caller.person)
 
 
@@ -39,7 +41,7 @@ def schedule_item_by_model(
 
     Of `new` the name, description, priority and distribution are the model's. Raises what schedule_item raises.
     """
-    access.require(tx, caller, SystemAction.SCHEDULE_WORK_ITEM)
+    access.require_somewhere(tx, caller, "scheduleWorkItemWithWorkModel")
     model = _work_type(tx, new.work_type_id or "").model
     if model is None:
         raise InvalidWorkItem("work type", "it has no model to make items by")
@@ -50,7 +52,9 @@ def schedule_item_by_model(
         priority=model.priority,
         distribution=model.distribution,
     )
-    return create_item(tx, modelled, fields, offer_to or model.offer_to, by=caller.person)
+    offered_to = offer_to or model.offer_to
+    _require_to_offer(tx, caller, "scheduleWorkItemWithWorkModel", offered_to)
+    return create_item(tx, modelled, fields, offered_to, by=caller.person)
 
 
 def create_item(
@@ -58,8 +62,8 @@ def create_item(
 ) -> WorkItem:
     """Create an item at version 0; nobody for `by` is the operator of the service.
 
-    Each of `offer_to` is a GUID, or the name of a resource.
-    Raises UnknownEntity, UnknownWorkType, InvalidField, InvalidWorkItem.
+    Each of `offer_to` is a GUID, the name of a resource, or a name that only one other entity has.
+    Raises UnknownEntity, UnknownWorkType, InvalidField, InvalidWorkItem, InvalidRequest.
     """
     offered_to = _offer_set(tx, offer_to)
     model = _model_of_new(tx, new, fields)
@@ -79,7 +83,7 @@ def enable_item(tx: Transaction, caller: Caller, reference: ItemReference, body:
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidRequest.
     """
-    item = _item_of_scheduler(tx, caller, reference, SystemAction.ENABLE_WORK_ITEM)
+    item = item_to_work_on(tx, caller, reference, Action.ENABLE)
     item.check_state(Action.ENABLE)
     enabled = item.enabled(fields=data.overlaid(item.fields, body))
     return work_items.save(tx, item, enabled, action=Action.ENABLE, by=caller.person)
@@ -92,7 +96,7 @@ def reschedule_item(
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidRequest.
     """
-    item = _item_of_scheduler(tx, caller, reference, SystemAction.RESCHEDULE_WORK_ITEM)
+    item = item_to_work_on(tx, caller, reference, Action.RESCHEDULE)
     item.check_state(Action.RESCHEDULE)
     ignore = work_type_of(tx, item).ignore_incoming_data
     changed = item.rescheduled(schedule=schedule or item.schedule, payload=body, ignore_while_open=ignore)
@@ -112,27 +116,29 @@ def touch_item(tx: Transaction, item_id: int) -> WorkItem:
 
 def cancel_item(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
     """End an item without a result. Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidRequest."""
-    item = _item_of_scheduler(tx, caller, reference, SystemAction.CANCEL_WORK_ITEM)
+    item = item_to_work_on(tx, caller, reference, Action.CANCEL)
     return work_items.save(tx, item, item.cancelled(), action=Action.CANCEL, by=caller.person)
 
 
 def suspend_item(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
     """Stop all work on an item. Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidRequest."""
-    item = _item_of_scheduler(tx, caller, reference, SystemAction.SUSPEND_WORK_ITEM)
+    item = item_to_work_on(tx, caller, reference, Action.SUSPEND)
     return work_items.save(tx, item, item.suspended(), action=Action.SUSPEND, by=caller.person)
 
 
 def resume_item(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:
     """Let work on an item go on. Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidRequest."""
-    item = _item_of_scheduler(tx, caller, reference, SystemAction.SUSPEND_WORK_ITEM)
+    item = item_to_work_on(tx, caller, reference, Action.RESUME)
     return work_items.save(tx, item, item.resumed(), action=Action.RESUME, by=caller.person)
 
 
-def _item_of_scheduler(tx: Transaction, caller: Caller, reference: ItemReference, action: SystemAction) -> WorkItem:
-    """Load an item for a caller who was granted an action of schedulers: a tie of his own is not enough."""
-    item = access.item_to_change(tx, caller, reference, reach=(action,))
-    access.require(tx, caller, action)
-    return item
+def _require_to_offer(tx: Transaction, caller: Caller, operation: str, references: Sequence[str]) -> None:
+    """Raise NotAllowed unless the caller may offer items to all of these; who may nowhere is not told who there is."""
+    access.require_somewhere(tx, caller, operation)
+    needed = PERMISSIONS[operation].always
+    if not access.allows(tx, caller, needed):
+        for entity in _offer_set(tx, references):
+            access.require(tx, caller, needed, entity)
 
 
 def _work_type(tx: Transaction, type_id: str) -> WorkType:
@@ -159,9 +165,7 @@ def _whole_fields(body: Body) -> list[Field]:
 def _offer_set(tx: Transaction, references: Sequence[str]) -> list[Entity]:
     entities: dict[int, Entity] = {}
     for reference in references:
-        entity = people.find_entity(tx, reference) or people.find_resource_by_name(tx, reference)
-        if entity is None:
-            raise UnknownEntity(reference)
+        entity = organisation.find(tx, reference)
         entities[entity.id] = entity
     if not entities:
         raise InvalidWorkItem("offer set", "it is empty")

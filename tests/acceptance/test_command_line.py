@@ -70,6 +70,85 @@ def test_a_grant_is_given_once(server: Server) -> None:
     assert server.run("user", "grant", "ben", "flyToTheMoon").returncode == 2
 
 
+def test_a_grant_below_a_unit_is_given_and_taken_back(server: Server) -> None:
+    _write_organisation(server)
+    grant = ("ben", "viewWorkList", "--scope", "Claims")
+    assert server.run("user", "grant", *grant).stdout == "ben may viewWorkList in Claims now\n"
+    assert server.run("user", "revoke", *grant).stdout == "ben has no longer a grant of viewWorkList in Claims\n"
+    assert server.run("user", "revoke", *grant).stdout == "ben has no grant of viewWorkList in Claims\n"
+    assert "'Experts'" in _refusal(server.folder, "user", "grant", *grant[:3], "Experts")
+    server.run("user", "grant", "ben", "viewWorkList")
+    assert server.run("user", "revoke", "ben", "viewWorkList").stdout == "ben has no longer a grant of viewWorkList\n"
+
+
+ORGANISATION = """\
+organisations:
+  - name: Insurance
+    units:
+      - {name: Claims, privileges: [Clerk]}
+groups:
+  - name: Experts
+privileges:
+  - name: Clerk
+    actions: [{action: skipWorkItem, scope: Claims}]
+resources:
+  - {name: ana, units: [Claims]}
+  - {name: ben, groups: [Experts]}
+"""
+
+
+def _write_organisation(server: Server) -> None:
+    (server.folder / "org.yaml").write_text(ORGANISATION)
+    assert server.run("org", "load", "org.yaml").returncode == 0
+
+
+def test_an_organisation_is_loaded_after_its_difference_was_seen(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.run("migrate")
+    server.add_user("ana")
+    (tmp_path / "org.yaml").write_text(ORGANISATION)
+    seen = server.run("org", "load", "org.yaml", "--dry-run").stdout.splitlines()
+    assert "+ GROUP Experts contains RESOURCE ben" in seen
+    assert "+ PRIVILEGE Clerk allows skipWorkItem in Claims" in seen
+    assert seen[-1] == "Nothing was changed: this was a dry run."
+    loaded = server.run("org", "load", "org.yaml").stdout.splitlines()
+    assert loaded[:-1] == seen[:-1]
+    assert loaded[-1] == "The organisation is what the file says now."
+    assert server.run("org", "load", "org.yaml").stdout == "The organisation is what the file says already.\n"
+    server.add_user("ben")
+    server.json("items", "add", "--name", "x", "--offer-to", "Experts")
+    (tmp_path / "org.yaml").write_text("resources: [{name: ana, max_open_items: 3}]")
+    seen = server.run("org", "load", "org.yaml").stdout.splitlines()
+    assert "  RESOURCE ben (can still sign in, and stays)" in seen
+    assert "- GROUP Experts (items name it: it is retired)" in seen
+    assert "~ RESOURCE ana: max_open_items None becomes 3" in seen
+
+
+def test_an_exported_organisation_loads_to_no_difference(server: Server) -> None:
+    _write_organisation(server)
+    assert server.run("org", "export", "exported.yaml").stdout == ""
+    assert (server.folder / "exported.yaml").read_text() == server.run("org", "export").stdout
+    assert server.run("org", "load", "exported.yaml").stdout == "The organisation is what the file says already.\n"
+
+
+def test_what_somebody_may_is_shown_with_its_source(server: Server) -> None:
+    _write_organisation(server)
+    rows = server.json("org", "show", "ana")
+    assert rows[0] == {"what": "RESOURCE", "name": "ana", "in": None, "through": "Guid-Of-Ana"}
+    assert {"what": "ORGANIZATIONAL_UNIT", "name": "Claims", "in": None, "through": "RESOURCE ana"} in rows
+    assert {"what": "may", "name": "skipWorkItem", "in": "Claims", "through": "PRIVILEGE Clerk"} in rows
+    assert {"what": "may", "name": "pendWorkItem", "in": None, "through": "open to all"} in rows
+    assert "skipWorkItem" in server.run("org", "show", "ana").stdout
+    assert "'nobody'" in _refusal(server.folder, "org", "show", "nobody")
+
+
+def test_a_mistake_in_an_organisations_file_is_told_with_its_line(server: Server) -> None:
+    (server.folder / "wrong.yaml").write_text(ORGANISATION.replace("[Claims]", "[Claim]"))
+    assert "line 11: The organisation has no ORGANIZATIONAL_UNIT 'Claim'" in _refusal(
+        server.folder, "org", "load", "wrong.yaml"
+    )
+
+
 def test_items_are_added_listed_and_shown_with_their_history(server: Server) -> None:
     first, second = server.json("items", "add", "--name", "Review", "--offer-to", "ana, ben", "--count", "2")
     assert [item["id"] for item in server.json("items", "list")][-2:] == [first, second]

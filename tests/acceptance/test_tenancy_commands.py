@@ -55,6 +55,24 @@ def test_the_commands_work_in_the_tenancy_that_is_named_or_in_the_default_one(se
     assert server.run("items", "verify").stdout.endswith(f"up to id {item} are whole.\n")
 
 
+def test_each_tenancy_has_its_organisation(server: Server, tmp_path: Path) -> None:
+    acme = ("--tenancy", "acme")
+    before = server.run("org", "export").stdout
+    (tmp_path / "org.yaml").write_text("groups: [{name: Experts}]\nresources: [{name: ana, groups: [Experts]}]")
+    load = ("org", "load", str(tmp_path / "org.yaml"))
+    assert "+ GROUP Experts contains RESOURCE ana" in server.run(*load, "--dry-run", *acme).stdout
+    assert server.run(*load, *acme).returncode == 0
+    assert server.run(*load, *acme).stdout == "The organisation is what the file says already.\n"
+    assert "Experts" in server.run("org", "export", *acme).stdout
+    assert server.run("org", "export").stdout == before
+    assert "Experts" in server.run("org", "show", "ana", *acme).stdout
+    assert "Experts" not in server.run("org", "show", "ana").stdout
+    revoke = ("user", "revoke", "ana", "skipWorkItem")
+    server.run("user", "grant", "ana", "skipWorkItem", *acme)
+    assert server.run(*revoke).stdout == "ana has no grant of skipWorkItem\n"
+    assert server.run(*revoke, *acme).stdout == "ana has no longer a grant of skipWorkItem\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

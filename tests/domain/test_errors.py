@@ -25,6 +25,10 @@ CODES = {
     "Rescheduled": "BRM_WORKITEM_RESCHEDULED",
     "NameTaken": "BRM_ENTITY_EXISTS",
     "UnknownTenancy": "BRM_TENANCY_UNKNOWN",
+    "OrganisationCycle": "BRM_ORGANISATION_CYCLE",
+    "UnknownReference": "BRM_ORGANISATION_REFERENCE",
+    "DuplicateEntity": "BRM_ORGANISATION_DUPLICATE",
+    "MisplacedEntity": "BRM_ORGANISATION_PLACE",
     "StorageUnavailable": "BRM_INTERNAL_STORAGE",
 }
 
@@ -76,6 +80,10 @@ def test_a_stale_version_of_an_item_that_nobody_holds_has_an_empty_owner():
         (errors.Rescheduled(7, 3, ()), ("7", "3")),
         (errors.NameTaken("ana"), ("ana",)),
         (errors.UnknownTenancy("acme"), ("acme",)),
+        (errors.OrganisationCycle("A"), ("A",)),
+        (errors.UnknownReference("GROUP", "A"), ("GROUP", "A")),
+        (errors.DuplicateEntity("A"), ("A",)),
+        (errors.MisplacedEntity("GROUP", "A", "why"), ("GROUP", "A", "why")),
         (errors.StorageUnavailable("it is gone"), ()),
     ],
 )

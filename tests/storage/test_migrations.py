@@ -20,6 +20,7 @@ def url_of(path) -> sa.URL:
 def migrate(path, step, revision: str) -> None:
     engine = sqlite.migrating_engine(path)
     with engine.begin() as connection:
+        sqlite.begin_to_write(connection)
         step(schema.migration_config(connection), revision)
     engine.dispose()
 
@@ -177,5 +178,66 @@ def test_code_of_the_first_release_may_not_run_on_the_new_schema(first_release, 
     schema.prepare(url_of(first_release))
     monkeypatch.setattr(schema, "CODE_LEVEL", 1)
 
-    with pytest.raises(schema.StorageUnavailable, match=r"needs a soapsvc that knows level [2-9]"):
+    with pytest.raises(schema.StorageUnavailable, match="needs a soapsvc that knows level 4"):
         schema.check(url_of(first_release))
+
+
+def test_grants_are_kept_when_scopes_come_and_those_that_an_older_release_knows_when_they_go(tmp_path):
+    path = tmp_path / "old.db"
+    migrate(path, command.upgrade, "0002")
+    grant = "INSERT INTO action_grant (entity_id, action) VALUES (1, 'skipWorkItem')"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(PERSON)
+        connection.execute(grant)
+    schema.prepare(url_of(path))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        rows = connection.execute("SELECT tenancy_id, entity_id, action, scope_id FROM action_grant").fetchall()
+        assert rows == [(1, 1, "skipWorkItem", None)]
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute("INSERT INTO action_grant (tenancy_id, entity_id, action) VALUES (1, 1, 'skipWorkItem')")
+        connection.execute(
+            "INSERT INTO entity (id, tenancy_id, type, guid, guid_key, name) VALUES "
+            "(2, 1, 'PRIVILEGE', 'P', 'p', 'Clerk'), (3, 1, 'ORGANIZATIONAL_UNIT', 'U', 'u', 'Claims')"
+        )
+        connection.execute(
+            "INSERT INTO action_grant (tenancy_id, entity_id, action, scope_id) VALUES "
+            "(1, 2, 'viewWorkList', NULL), (1, 1, 'viewWorkList', 3)"
+        )
+
+    migrate(path, command.downgrade, "0002")
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        assert connection.execute("SELECT entity_id, action FROM action_grant").fetchall() == [(1, "skipWorkItem")]
+        assert connection.execute("SELECT oldest_code FROM schema_level").fetchone() == (2,)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_grants_stay_with_their_tenancies_when_scopes_come_and_go(tmp_path):
+    path = tmp_path / "old.db"
+    migrate(path, command.upgrade, "0003")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO tenancy (id, moniker, name) VALUES (2, 'acme', 'Acme')")
+        for number in (1, 2):
+            connection.execute(
+                "INSERT INTO entity (id, tenancy_id, type, guid, guid_key, name) "
+                "VALUES (:number, :number, 'RESOURCE', 'G', 'g', 'ana')",
+                {"number": number},
+            )
+            connection.execute(
+                "INSERT INTO action_grant (tenancy_id, entity_id, action) VALUES (:number, :number, 'skipWorkItem')",
+                {"number": number},
+            )
+    before = dump_of(path)
+    schema.prepare(url_of(path))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT tenancy_id, entity_id FROM action_grant ORDER BY id").fetchall()
+    assert rows == [(1, 1), (2, 2)]
+
+    migrate(path, command.downgrade, "0003")
+
+    assert [line for line in dump_of(path) if line.startswith("INSERT")] == [
+        line for line in before if line.startswith("INSERT")
+    ]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT oldest_code FROM schema_level").fetchone() == (3,)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []

@@ -95,7 +95,7 @@ def test_a_grant_is_one_persons_and_is_new_only_once(write, cast):
     assert write(lambda tx: people.has_grant(tx, cast.ana, action))
     assert not write(lambda tx: people.has_grant(tx, cast.ana, SystemAction.VIEW_GLOBAL_WORK_LIST))
     assert not write(lambda tx: people.has_grant(tx, cast.ben, action))
-    assert write(lambda tx: people.grants_of(tx, cast.ana)) == [action]
+    assert write(lambda tx: people.grants_of(tx, cast.ana)) == [(action, None)]
 
 
 def test_everyone_is_listed_by_name(write):

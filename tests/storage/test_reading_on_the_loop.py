@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from soapsvc.domain.errors import StorageUnavailable, UnknownWorkItem
 from soapsvc.storage import people, sqlite, work_items
 from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.memories import Memories
 from soapsvc.storage.readers import NotAtOnce, Readers
 from tests.conftest import DEFAULT_TENANCY
 from tests.storage.units import DEADLINE, adding, names
@@ -241,7 +242,7 @@ def test_a_file_that_another_process_keeps_to_itself_does_not_keep_the_loop(
 
 def test_where_the_readers_are_closed_no_read_opens_the_file_again(database_path):
     """A loop's read may have found the database open a moment before another thread closed it."""
-    readers = Readers(database_path, lambda: datetime.now(UTC))
+    readers = Readers(database_path, lambda: datetime.now(UTC), Memories())
     readers.close()
 
     with pytest.raises(NotAtOnce):

@@ -1,15 +1,26 @@
 """No statement of the store reaches beyond its tenancy: all are inspected, and the inspection sees every omission."""
 
 import ast
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from soapsvc import storage
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import TENANCY, entity, insert_into, metadata, of_tenancy, offer, work_item
-from tests.support.statements import FACTORIES, every_statement, factories, spoilt, unrestricted
+from soapsvc.storage.tables import TENANCY, entity, insert_into, membership, metadata, of_tenancy, offer, work_item
+from tests.support.statements import (
+    FACTORIES,
+    every_statement,
+    factories,
+    sources_in_sql,
+    spoilt,
+    tables_in_sql,
+    tables_inspected,
+    unrestricted,
+)
 
 STATEMENTS = every_statement()
 ACROSS = {
@@ -69,6 +80,28 @@ def test_a_statement_without_one_of_its_conditions_is_found(name: str) -> None:
     assert unrestricted(construct) == {table}
 
 
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_inspection_meets_every_table_that_the_sql_of_a_statement_names(name: str) -> None:
+    construct = STATEMENTS[name].construct
+    assert tables_inspected(construct) == tables_in_sql(construct)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, statement in STATEMENTS.items() if not isinstance(statement.construct, sa.Insert)]
+)
+def test_every_condition_of_the_sql_is_left_out_once_and_gone_then(name: str) -> None:
+    construct = STATEMENTS[name].construct
+    conditions = _conditions_in_sql(construct)
+    without_one = [without for _, without in spoilt(construct)]
+    assert [_conditions_in_sql(without) for without in without_one] == [conditions - 1] * conditions
+    for without in without_one:
+        assert sources_in_sql(without) == sources_in_sql(construct)
+
+
+def _conditions_in_sql(construct: sa.Executable) -> int:
+    return len(re.findall(r"\.tenancy_id = :tenancy\b", str(construct.compile())))
+
+
 def test_every_statement_on_rows_of_tenancies_can_be_spoilt() -> None:
     spoilable = {name.partition(" ")[0] for name in SPOILT}
     on_no_tenancy = {name for name in STATEMENTS if name.startswith(("schema.", "tenancies."))}
@@ -79,6 +112,16 @@ def test_every_statement_on_rows_of_tenancies_can_be_spoilt() -> None:
 
 _ON = entity.c.id == work_item.c.owner_id
 _ALIAS = work_item.alias("other")
+
+
+def _recursive(*, first: sa.ColumnElement[bool], more: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """All that contains an item's owner, with conditions on where it starts and on each step."""
+    found = sa.select(work_item.c.owner_id.label("id")).where(first).cte("found", recursive=True)
+    step = sa.select(membership.c.container_id).where(membership.c.member_id == found.c.id, more)
+    return sa.select(found.union(step).c.id)
+
+
+_FIRST, _MORE = of_tenancy(work_item), of_tenancy(membership)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +154,17 @@ _ALIAS = work_item.alias("other")
         (sa.select(work_item).where(of_tenancy(work_item), sa.exists().where(offer.c.entity_id == 1)), {"offer"}),
         (sa.select(sa.select(work_item).subquery()), {"work_item"}),
         (sa.select(sa.select(work_item).cte()), {"work_item"}),
+        (_recursive(first=_FIRST, more=_MORE), set()),
+        (_recursive(first=_FIRST, more=sa.true()), {"membership"}),
+        (_recursive(first=sa.true(), more=_MORE), {"work_item"}),
+        (_recursive(first=_FIRST, more=_FIRST), {"membership"}),
+        (
+            sa.select(work_item.c.id).where(
+                of_tenancy(work_item), work_item.c.id.in_(_recursive(first=_FIRST, more=sa.true()))
+            ),
+            {"membership"},
+        ),
+        (sa.union_all(sa.select(offer.c.entity_id).where(of_tenancy(offer)), sa.select(entity.c.id)), {"entity"}),
         (sa.update(work_item).values(name="x"), {"work_item"}),
         (sa.update(work_item).where(of_tenancy(work_item)).values(name="x"), set()),
         (sa.delete(offer).where(offer.c.work_item_id == 1), {"offer"}),

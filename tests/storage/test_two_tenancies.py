@@ -18,14 +18,19 @@ CONDITIONS = {
 }  # fmt: skip
 DOUBLY_HELD = {
     "history._ROWS": ["entity"],
+    "organisation._EVERY_GRANT_OF_PRIVILEGES": ["action_grant", "entity"],
     "people._ACCOUNT": ["account", "entity"],
+    "people._GRANTS": ["scope"],
     "people._PEOPLE": ["account", "entity"],
-    "people._RESOURCE_BY_NAME": ["account", "entity"],
+    "standing._UNITS_OF": ["membership"],
+    "standing._UNITS_OF_ITEM": ["membership", "offer"],
     "work_items._DUE": ["entity"],
     "work_items._ITEMS": ["entity"],
     "work_items._ITEM_BY_ID": ["entity"],
     "work_items._NEXT_OFFERED_OF_ANY_TYPE": ["offer", "work_item"],
     "work_items._NEXT_OFFERED_OF_TYPE": ["offer", "work_item"],
+    "work_items._NEXT_OFFERED_TO_ANY_OF_ANY_TYPE": ["membership", "offer", "privilege_holding", "work_item"],
+    "work_items._NEXT_OFFERED_TO_ANY_OF_TYPE": ["membership", "offer", "privilege_holding", "work_item"],
     "work_items._OFFER_SET": ["entity", "offer"],
 }
 """Tables that are joined by an id: if one condition were lost, the other would still make sure of both."""

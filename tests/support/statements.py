@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy.sql import operators, visitors
 
 from soapsvc import storage
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import TENANCY, insert_into
+from soapsvc.storage.tables import TENANCY, insert_into, metadata
 
 FACTORIES: Mapping[str, tuple[Any, ...]] = {
     "work_items._save_statement": (frozenset({"state", "owner_id", "history_hash", "at_id", "at_version"}),),
@@ -69,6 +70,30 @@ def unrestricted(construct: Any) -> set[str]:
         elif isinstance(part, sa.Update | sa.Delete):
             missing |= _missing([part.table], part._where_criteria)
     return missing
+
+
+def tables_in_sql(construct: Any) -> set[str]:
+    """The tables with rows of tenancies that a statement's SQL reads, changes or fills, wherever it names them."""
+    named = set(sources_in_sql(construct))
+    return {name for name, table in metadata.tables.items() if name in named and "tenancy_id" in table.c}
+
+
+def sources_in_sql(construct: Any) -> list[str]:
+    """All tables and common table expressions that a statement's SQL names as such, as often as it does."""
+    return sorted(re.findall(r"(?:FROM|JOIN|INTO|UPDATE|,)\s+(\w+)\b(?!\.)", str(construct.compile())))
+
+
+def tables_inspected(construct: Any) -> set[str]:
+    """The tables that the inspection meets."""
+    found: list[Any] = [construct.table] if isinstance(construct, sa.Insert) else []
+    for part in visitors.iterate(construct):
+        if isinstance(part, sa.Select):
+            for one in part.get_final_froms():
+                found += _tables_of(one, [])
+        elif isinstance(part, sa.Update | sa.Delete):
+            found.append(part.table)
+    bare = [one.element if isinstance(one, sa.Alias) else one for one in found]
+    return {table.name for table in bare if "tenancy_id" in table.c}
 
 
 def _unrestricted_insert(construct: sa.Insert) -> set[str]:
@@ -151,16 +176,20 @@ def spoilt_altogether(construct: Any) -> Any:
 
 
 def _conditions(construct: Any) -> list[Any]:
-    return [
-        part
+    """Each of the conditions once: what a common table expression holds is met wherever that is named."""
+    found = {
+        id(part): part
         for part in visitors.iterate(construct)
         if isinstance(part, sa.BinaryExpression) and _is_tenancy_column(part.left) and _is_tenancy(part.right)
-    ]
+    }
+    return list(found.values())
 
 
 def _without(construct: Any, targets: list[Any]) -> Any:
     def replace(element: Any, **_: Any) -> Any:
-        return sa.true() if any(element is target for target in targets) else None
+        if any(element is target for target in targets):
+            return sa.true()
+        return element if isinstance(element, sa.Alias) else None  # a copy would be another one than its columns know
 
     return visitors.replacement_traverse(construct, {}, replace)
 

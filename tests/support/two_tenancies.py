@@ -9,14 +9,26 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from soapsvc.domain.caller import SystemAction
+from soapsvc.domain.caller import ALLOWED_TO_ALL, SystemAction
 from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.errors import LostRace, UnknownWorkItem
-from soapsvc.domain.organisation import Entity
+from soapsvc.domain.organisation import Entity, EntityType
+from soapsvc.domain.organisation_model import EntityName, Link, ModelEntity, PrivilegeGrant
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.domain.work_type import WorkType
-from soapsvc.storage import answered_requests, history, people, piles, sessions, tenancies, work_items, work_types
+from soapsvc.storage import (
+    answered_requests,
+    history,
+    organisation,
+    people,
+    piles,
+    sessions,
+    standing,
+    tenancies,
+    work_items,
+    work_types,
+)
 from soapsvc.storage.database import Database, InTenancy
 from soapsvc.storage.tables import metadata
 from soapsvc.storage.transaction import Transaction
@@ -25,6 +37,13 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NOTES = Field(name="Notes", direction=Direction.INOUT, type=FieldType.STRING, values=("as scheduled",))
 NAME, GUID, TYPE, REQUEST = "dora", "GUID-of-dora", "claim", "request-1"
 ACTION = SystemAction.VIEW_WORK_LIST
+UNIT, PRIVILEGE, GROUP = (
+    EntityName(EntityType.ORGANIZATIONAL_UNIT, "Claims"),
+    EntityName(EntityType.PRIVILEGE, "Clerk"),
+    EntityName(EntityType.GROUP, "Experts"),
+)
+LINKS = Link(UNIT, EntityName(EntityType.RESOURCE, NAME)), Link(UNIT, PRIVILEGE)
+DENIED = {"first": SystemAction.PEND_WORK_ITEM, "second": SystemAction.AUTO_OPEN_NEXT_WORK_ITEM}
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,11 @@ class Things:
     """What each of the two has: the names, GUIDs and keys are the same, the numbers of the database are not."""
 
     person: Entity
+    unit: Entity
+    privilege: Entity
+    group: Entity
+    retired: ModelEntity
+    ids: organisation.Ids
     offered: WorkItem
     opened: WorkItem
     hidden: WorkItem
@@ -45,6 +69,7 @@ def furnish(tx: Transaction, mark: str) -> Things:
     """Put everything that there is into a tenancy; only the mark tells whose it is."""
     person = people.add_person(tx, name=NAME, guid=GUID, password_hash=f"hash of {mark}")
     people.grant(tx, person, ACTION)
+    unit, privilege, group, retired, ids = _organise(tx, mark, person)
     work_types.put(tx, WorkType(id=TYPE, description=mark, fields=(NOTES,)))
     offered, taken, away = (_item(tx, person, guid) for guid in ("item-1", "item-2", "item-3"))
     opened = taken.allocated_and_opened(to=person, session=f"session of {mark}")
@@ -55,7 +80,28 @@ def furnish(tx: Transaction, mark: str) -> Things:
     hidden = work_items.save(tx, held, replace(gone, hidden_until=LONG_AGO), action=Action.PEND, by=person)
     piles.set_length(tx, person, TYPE, 2)
     answered_requests.remember(tx, person, REQUEST, digest="digest", answer=mark.encode())
-    return Things(person, offered, opened, hidden)
+    return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden)
+
+
+def _organise(
+    tx: Transaction, mark: str, person: Entity
+) -> tuple[Entity, Entity, Entity, ModelEntity, organisation.Ids]:
+    """Put the person into a unit, which holds a privilege, which is granted something; a group stands apart."""
+    ids = organisation.Ids({LINKS[0].below: person.id})
+    for name in (UNIT, PRIVILEGE, GROUP):
+        ids.put(name, organisation.add_entity(tx, _model(name, f"GUID-of-{name.name}")))
+    unit, privilege, group = (organisation.entity_of(ids, name) for name in (UNIT, PRIVILEGE, GROUP))
+    for link in LINKS:
+        organisation.add_link(tx, ids, link)
+    people.grant(tx, privilege, SystemAction.SKIP_WORK_ITEM, unit)
+    organisation.set_default(tx, DENIED[mark], is_denied=True)
+    retired = _model(EntityName(EntityType.GROUP, "Former"), "GUID-of-Former")
+    organisation.retire_entity(tx, organisation.add_entity(tx, retired))
+    return unit, privilege, group, retired, ids
+
+
+def _model(name: EntityName, guid: str) -> ModelEntity:
+    return ModelEntity(type=name.type, name=name.name, guid=guid)
 
 
 def _item(tx: Transaction, person: Entity, guid: str) -> WorkItem:
@@ -108,14 +154,38 @@ def _look_for_own(tx: Transaction, own: Things, mark: str) -> None:
     assert people.find_resource_by_name(tx, NAME) == own.person
     assert people.find_account(tx, NAME) == (own.person, f"hash of {mark}")
     assert [person for person in people.everyone(tx) if person.name == NAME] == [own.person]
+    assert [person for person in people.resources(tx) if person.name == NAME] == [own.person]
+    assert people.find_all_by_name(tx, UNIT.name) == [own.unit]
+    _look_for_own_organisation(tx, own, mark)
     found = work_types.find(tx, TYPE)
     assert found is not None
     assert found.description == mark
     assert [kind.description for kind in work_types.every(tx)] == [mark]
     assert list(work_items.first(tx, 100)) == list(own.items)
     assert [item.id for item in work_items.due(tx, 100)] == [own.hidden.id]
-    assert work_items.next_offered(tx, own.person) == own.offered.id
-    assert work_items.next_offered(tx, own.person, work_type_id=TYPE) == own.offered.id
+    for is_alone in (True, False):
+        assert work_items.next_offered(tx, own.person, is_alone=is_alone) == own.offered.id
+        assert work_items.next_offered(tx, own.person, work_type_id=TYPE, is_alone=is_alone) == own.offered.id
+
+
+def _look_for_own_organisation(tx: Transaction, own: Things, mark: str) -> None:
+    assert sorted((row.above, row.below) for row in organisation._EVERY_LINK.rows(tx)) == sorted(
+        (own.ids[link.above], own.ids[link.below]) for link in LINKS
+    )
+    assert [row.entity_id for row in organisation._EVERY_GRANT_OF_PRIVILEGES.rows(tx)] == [own.privilege.id]
+    model, _ = organisation.read(tx)
+    assert [one.name for one in model.entities if one.type is not EntityType.RESOURCE] == ["Claims", "Clerk", "Experts"]
+    assert list(organisation.retired(tx).values()) == [own.retired]
+    assert model.links == set(LINKS)
+    assert model.grants == {PrivilegeGrant(PRIVILEGE.name, SystemAction.SKIP_WORK_ITEM, UNIT.name)}
+    assert model.denied == {DENIED[mark]}
+    mine = standing.of(tx, own.person)
+    assert mine.entities == {own.person.id, own.unit.id, own.privilege.id}
+    assert mine.scopes[ACTION] == {None}
+    assert mine.scopes[SystemAction.SKIP_WORK_ITEM] == {own.unit.id}
+    assert ALLOWED_TO_ALL - set(mine.scopes) == {DENIED[mark]}
+    assert standing.units_of(tx, own.person) == [own.unit.id]
+    assert standing.units_of_item(tx, own.offered.id, None) == [own.unit.id]
 
 
 def _look_for_theirs(tx: Transaction, theirs: Things) -> None:
@@ -131,13 +201,22 @@ def _look_for_theirs(tx: Transaction, theirs: Things) -> None:
         assert not work_items.is_offered_to(tx, item, person)
         assert not work_items.has_been_held_by(tx, item, person)
         assert not work_items.offer_set(tx, item)
+        assert not work_items.offered_ids(tx, item)
         assert not history.of(tx, item.id)
         assert not history.scheduled_fields(tx, item.id)
-    assert work_items.next_offered(tx, person) is None
-    assert work_items.next_offered(tx, person, work_type_id=TYPE) is None
+    for is_alone in (True, False):
+        assert work_items.next_offered(tx, person, is_alone=is_alone) is None
+        assert work_items.next_offered(tx, person, work_type_id=TYPE, is_alone=is_alone) is None
     assert work_items.count_open(tx, person) == 0
     assert not people.has_grant(tx, person, ACTION)
     assert not people.grants_of(tx, person)
+    assert not people.has_account(tx, person)
+    assert not organisation.is_remembered(tx, person.id)
+    assert standing.of(tx, person).entities == {person.id}
+    assert set(standing.of(tx, person).scopes) <= ALLOWED_TO_ALL
+    assert standing.of(tx, theirs.unit).entities == {theirs.unit.id}
+    assert not standing.units_of(tx, theirs.unit)
+    assert not standing.units_of_item(tx, theirs.offered.id, theirs.unit)
     assert piles.length(tx, person, TYPE) == 0
     assert answered_requests.find(tx, person, REQUEST, since=LONG_AGO) is None
 
@@ -145,6 +224,9 @@ def _look_for_theirs(tx: Transaction, theirs: Things) -> None:
 def _meddle(tx: Transaction, theirs: Things) -> None:
     """What is changed by a number that another tenancy has stays as it is."""
     people.set_password_hash(tx, theirs.person, "another hash")
+    people.revoke(tx, theirs.person, ACTION)
+    people.revoke_all(tx, theirs.person, ACTION)
+    _meddle_with_organisation(tx, theirs)
     piles.set_length(tx, theirs.person, TYPE, 0)
     answered_requests._FORGET_ONE.change(tx, entity=theirs.person.id, request=REQUEST)
     sessions.end(tx, theirs.opened.session or "", theirs.opened)
@@ -155,3 +237,15 @@ def _meddle(tx: Transaction, theirs: Things) -> None:
     except LostRace:
         return
     raise AssertionError("an item of the other tenancy was saved")
+
+
+def _meddle_with_organisation(tx: Transaction, theirs: Things) -> None:
+    organisation.change_entity(tx, theirs.unit.id, _model(UNIT, "another GUID"))
+    organisation.release_name(tx, theirs.person.id)
+    organisation.retire_entity(tx, theirs.person.id)
+    organisation.delete_entity(tx, theirs.group.id)
+    for link in LINKS:
+        organisation.remove_link(tx, theirs.ids, link)
+    for action in DENIED.values():
+        if action not in organisation.read(tx)[0].denied:
+            organisation.set_default(tx, action, is_denied=False)

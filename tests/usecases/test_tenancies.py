@@ -8,18 +8,29 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soapsvc.domain.errors import InvalidRequest, NameTaken, NotAuthenticated, UnknownTenancy, UnknownWorkItem
+from soapsvc.domain.caller import SystemAction
+from soapsvc.domain.errors import (
+    InvalidRequest,
+    NameTaken,
+    NotAuthenticated,
+    UnknownEntity,
+    UnknownTenancy,
+    UnknownWorkItem,
+)
+from soapsvc.domain.organisation_model import OrganisationModel, difference
 from soapsvc.domain.states import State
 from soapsvc.domain.tenancy import Tenancy
 from soapsvc.domain.work_item import NewWorkItem
-from soapsvc.storage import answered_requests, history, work_items
-from soapsvc.storage.database import InTenancy
+from soapsvc.storage import answered_requests, history, standing, work_items
+from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.memories import Memories
 from soapsvc.storage.tables import work_item
 from soapsvc.usecases import history as histories
-from soapsvc.usecases import people, repeats, scheduling, tenancies, timers
+from soapsvc.usecases import organisation, people, repeats, scheduling, tenancies, timers
 from soapsvc.usecases.sign_in import SignIn, hash_password
 from soapsvc.usecases.tenancies import Directory, KnownTenancies
 from tests.conftest import DEFAULT_TENANCY, PASSWORD
+from tests.support.organisations import insurance
 
 DEFAULT = Tenancy(id=1, moniker="default", name="default")
 HASH = hash_password("another password")
@@ -92,6 +103,31 @@ def test_the_operator_sees_and_changes_one_tenancys_items_and_people(database, o
             with pytest.raises(UnknownWorkItem):
                 side.write(lambda tx, act=act, i=foreign.id: act(tx, i)).result(10)
     assert [one.name for one in other.read(people.list_people).result(10)] == ["ana"]
+
+
+def test_each_tenancy_has_its_organisation_and_its_grants(database, other):
+    """One file gives both the same names and GUIDs; what then happens to one is not felt by the other."""
+    for side in (database, other):
+        side.write(lambda tx: organisation.load(tx, insurance())).result(10)
+    other.write(lambda tx: people.grant(tx, "ana", SystemAction.VIEW_WORK_LIST, "Claims")).result(10)
+    other.write(lambda tx: organisation.load(tx, OrganisationModel())).result(10)
+    assert not difference(database.read(organisation.export).result(10), insurance())
+    assert database.read(lambda tx: people.grants_of(tx, "ana")).result(10) == []
+    with pytest.raises(UnknownEntity):
+        other.read(lambda tx: organisation.find(tx, "Claims")).result(10)
+
+
+def test_where_somebody_stands_is_remembered_for_his_tenancy_alone(database_path, other):
+    """Even if somebody were looked up in a tenancy that is not his."""
+    warm = Database(sa.URL.create("sqlite", database=str(database_path)), memories=Memories(1000.0))
+    try:
+        ours, theirs = InTenancy(warm, DEFAULT_TENANCY), InTenancy(warm, other.tenancy)
+        ours.write(lambda tx: people.grant(tx, "ana", SystemAction.VIEW_WORK_LIST)).result(10)
+        ana = ours.read(lambda tx: people.find_person(tx, "ana")).result(10)
+        assert ours.read(lambda tx: standing.of(tx, ana)).result(10).may_everywhere(SystemAction.VIEW_WORK_LIST)
+        assert not theirs.read(lambda tx: standing.of(tx, ana)).result(10).may_everywhere(SystemAction.VIEW_WORK_LIST)
+    finally:
+        warm.close()
 
 
 def test_verifying_looks_at_the_histories_of_all_tenancies(whole_database, database, other):

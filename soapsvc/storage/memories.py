@@ -1,0 +1,73 @@
+"""What a process remembers of what it has read and seldom changes, and when it must forget it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    value: Any
+    generation: int
+    fresh_until: float
+
+
+class Memories:
+    """What all transactions of one database share, each for some seconds, and until somebody changes what it rests on.
+
+    The generation says how often that happened. A transaction has the one that was current before it began: what it
+    reads is at least as new. So what it remembers is of use as long as that is still the current one, and no longer.
+    """
+
+    def __init__(self, seconds: float = 0.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._entries: dict[Any, _Entry] = {}
+        self._generation = 0
+
+    def begin(self) -> "Memory":
+        """Give what a transaction may use that begins after this call."""
+        return Memory(self, self._generation)
+
+    def forget(self) -> None:
+        """Let nothing be used any more that was remembered, or is yet to be remembered by who has begun."""
+        self._generation += 1
+        self._entries.clear()
+
+    def find(self, key: Any, generation: int) -> Any:
+        """Give what is remembered under a key, for a transaction of this generation; None if there is nothing."""
+        entry = self._entries.get(key)
+        if entry is None or not entry.generation == generation == self._generation:
+            return None
+        return entry.value if self._clock() < entry.fresh_until else None
+
+    def keep(self, key: Any, value: Any, generation: int) -> None:
+        """Remember what a transaction of this generation has read, unless it is out of date already."""
+        if self._seconds <= 0 or generation != self._generation:
+            return
+        if len(self._entries) >= MOST_REMEMBERED:
+            self._entries.clear()
+        self._entries[key] = _Entry(value, generation, self._clock() + self._seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The memories of one generation, for one transaction."""
+
+    memories: Memories
+    generation: int
+
+    def find(self, key: Any) -> Any:
+        """Give what is remembered under a key; None if there is nothing."""
+        return self.memories.find(key, self.generation)
+
+    def keep(self, key: Any, value: Any) -> None:
+        """Remember what this transaction has read."""
+        self.memories.keep(key, value, self.generation)
+
+    def forget(self) -> None:
+        """Let nothing be used any more that was remembered."""
+        self.memories.forget()

@@ -1,0 +1,94 @@
+"""What a process remembers is as new as if it had been read, and gone when it must be."""
+
+import pytest
+
+from soapsvc.storage import standing
+from soapsvc.storage.memories import MOST_REMEMBERED, Memories
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def memories(clock):
+    return Memories(5.0, clock=clock)
+
+
+def test_what_was_read_is_remembered_for_its_time(memories, clock):
+    memories.begin().keep("key", "value")
+    clock.now += 4.9
+    assert memories.begin().find("key") == "value"
+    assert memories.begin().find("other") is None
+    clock.now += 0.1
+    assert memories.begin().find("key") is None
+
+
+def test_without_a_time_nothing_is_remembered():
+    memories = Memories(0.0)
+    memories.begin().keep("key", "value")
+    assert memories.begin().find("key") is None
+
+
+def test_a_change_lets_everything_be_forgotten(memories):
+    memories.begin().keep("key", "value")
+    memories.forget()
+    assert memories.begin().find("key") is None
+
+
+def test_who_began_before_a_change_cannot_have_its_older_reading_remembered(memories):
+    before = memories.begin()
+    memories.forget()
+    before.keep("key", "older")
+    assert memories.begin().find("key") is None
+
+
+def test_an_older_reading_does_not_take_the_place_of_a_newer_one(memories):
+    before = memories.begin()
+    memories.forget()
+    memories.begin().keep("key", "newer")
+    before.keep("key", "older")
+    assert memories.begin().find("key") == "newer"
+
+
+def test_who_began_before_a_change_does_not_use_what_was_read_after_it(memories):
+    before = memories.begin()
+    memories.forget()
+    memories.begin().keep("key", "newer")
+    assert before.find("key") is None
+
+
+def test_what_was_read_while_a_change_was_under_way_is_forgotten_when_it_is_on_disk(
+    memories, whole_database, database, cast
+):
+    whole_database._readers._memories = whole_database._writer._memories = memories
+    read = []
+
+    def change(tx):
+        standing.changed(tx)
+        # Another one reads between the change and its commit, and sees what was before.
+        meanwhile = memories.begin()
+        meanwhile.keep((1, cast.ana.id), "older")
+        read.append(memories.begin().find((1, cast.ana.id)))
+
+    database.write(change).result(10)
+
+    assert read == ["older"]
+    assert memories.begin().find((1, cast.ana.id)) is None
+
+
+def test_the_memory_is_bounded(memories):
+    memory = memories.begin()
+    for number in range(MOST_REMEMBERED + 1):
+        memory.keep(number, number)
+    assert memory.find(MOST_REMEMBERED) == MOST_REMEMBERED
+    assert memory.find(0) is None
