@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
-from soapsvc import __version__, org_commands, tenancy_commands
+from soapsvc import __version__, audit_commands, org_commands, tenancy_commands
 from soapsvc import settings as settings_module
+from soapsvc.console import AsJson, OfTenancy
+from soapsvc.console import print_rows as _print_rows
+from soapsvc.console import say as _say
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import WorkItemServiceError
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
@@ -32,15 +34,13 @@ items = typer.Typer(help="Work items, for the operator.", no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(worktype, name="worktype")
 app.add_typer(items, name="items")
+app.add_typer(audit_commands.app, name="audit")
 
 if TYPE_CHECKING:
     from soapsvc.storage.database import Database, InTenancy
 
-OfTenancy = Annotated[str | None, typer.Option("--tenancy", help="The tenancy; the default one unless given.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Scope = Annotated[str | None, typer.Option(help="The unit below which it holds; everywhere unless given.")]
 _ITEMS_A_TRANSACTION = 500
-_WIDE = 1_000
 
 
 def main() -> None:
@@ -66,6 +66,7 @@ def serve(
 
     observe.configure_logging(level=settings.log_level, format=settings.log_format)
     serving.check_port(settings)
+    tls = serving.tls_of(settings)
     with serving.opened_service(settings) as service:
         introduction = (
             demonstration.introduce(service.default_tenancy, settings.address, demo_password) if demo else None
@@ -75,7 +76,7 @@ def serve(
             _say(f"  {address}?wsdl")
         if introduction is not None:
             _say(introduction)
-        serving.serve(service, settings)
+        serving.serve(service, settings, tls)
 
 
 @app.command()
@@ -340,24 +341,6 @@ def _summary(item: Any) -> dict[str, Any]:
         "priority": item.priority,
         "owner": item.owner.name if item.owner else None,
     }
-
-
-def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    if as_json:
-        _say(json.dumps(rows))
-        return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)  # a program reads this: cut nothing
-    table = Table(*(rows[0] if rows else ()), box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console.print(table)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 app.add_typer(org_commands.commands(_database, _print_rows), name="org")

@@ -23,6 +23,7 @@ _SERVICES = {
     "scheduler": "WorkItemSchedulerService",
     "resolver": "EntityResolverService",
     "history": "WorkItemHistoryService",
+    "audit": "AuditService",
 }
 
 
@@ -227,10 +228,10 @@ class OpenItem:
 
 
 class Client:
-    """One person's access to a service: the five services with typed faults, and shorter ways to the common things.
+    """One person's access to a service: the six services with typed faults, and shorter ways to the common things.
 
-    `management`, `lists`, `scheduler`, `resolver` and `history` have the operations of the contract under their own
-    names, called as zeep calls them.
+    `management`, `lists`, `scheduler`, `resolver`, `history` and `audit` have the operations of the contract under
+    their own names, called as zeep calls them.
     """
 
     management: _Service
@@ -238,6 +239,7 @@ class Client:
     scheduler: _Service
     resolver: _Service
     history: _Service
+    audit: _Service
 
     def __init__(self, address: str, user: str, password: str, *, transport: Transport | None = None) -> None:
         self._address = address.rstrip("/")

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soapsvc.console import AsJson, OfTenancy
 from soapsvc.domain.organisation_model import Changes, EntityName, Link, PrivilegeGrant
 
 if TYPE_CHECKING:
     from soapsvc.storage.database import InTenancy
     from soapsvc.usecases.organisation import Grant, Load
-
-OfTenancy = Annotated[str | None, typer.Option("--tenancy", help="The tenancy; the default one unless given.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def commands(

@@ -6,16 +6,19 @@ import signal
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server
 
+from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.front import Front
-from soapsvc.settings import CannotListen, Settings
+from soapsvc.settings import CannotListen, InvalidSettings, Settings
 from soapsvc.soap import contract
 from soapsvc.soap.application import SoapApplication
 from soapsvc.soap.envelope import MessageLimits
@@ -26,7 +29,11 @@ from soapsvc.storage.memories import Memories
 from soapsvc.usecases import repeats, timers
 from soapsvc.usecases.sign_in import SignIn
 from soapsvc.usecases.tenancies import KnownTenancies
+from soapsvc.usecases.witness import Witness
 from soapsvc.wiring import database_url
+
+if TYPE_CHECKING:
+    from soapsvc.tls import Tls
 
 SWEEP_SECONDS = 1.0
 SWEEP_PORTION = 100
@@ -37,11 +44,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: its ASGI application and its database."""
+    """A running service: its ASGI application, its database, and what waits to be recorded in the audit log."""
 
     application: Front
     database: Database
     tenancies: KnownTenancies
+    witness: Witness
 
     @property
     def default_tenancy(self) -> InTenancy:
@@ -60,6 +68,7 @@ def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[
         schema.prepare(url)
         database = Database(url, clock=clock, memories=Memories(settings.credential_seconds))
         sign_in = SignIn(database, seconds_remembered=settings.credential_seconds)
+        witness = Witness(database, clock=clock)
         try:
             tenancies = KnownTenancies(
                 database,
@@ -67,18 +76,22 @@ def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[
                 version_required=settings.version_required,
                 seconds=settings.credential_seconds,
             )
-            soap = _soap_door(settings, database, sign_in, tenancies)
-            yield Service(Front({contract.BASE_PATH: soap}, database), database, tenancies)
+            soap = _soap_door(settings, database, sign_in, tenancies, witness)
+            yield Service(Front({contract.BASE_PATH: soap}, database), database, tenancies, witness)
         finally:
             sign_in.close()
+            _record_the_rest(witness)
             database.close()
 
 
-def _soap_door(settings: Settings, database: Database, sign_in: SignIn, tenancies: KnownTenancies) -> SoapApplication:
+def _soap_door(
+    settings: Settings, database: Database, sign_in: SignIn, tenancies: KnownTenancies, witness: Witness
+) -> SoapApplication:
     return SoapApplication(
         database,
         sign_in,
         tenancies,
+        witness,
         public_url=settings.address,
         limits=MessageLimits(
             bytes=settings.message_bytes,
@@ -93,6 +106,13 @@ def _soap_door(settings: Settings, database: Database, sign_in: SignIn, tenancie
     )
 
 
+def _record_the_rest(witness: Witness) -> None:
+    try:
+        witness.close()
+    except StorageUnavailable as error:
+        _log.error("the last entries of the audit log could not be written: %s", error)
+
+
 def check_port(settings: Settings) -> None:
     """Raise CannotListen where the port is taken, or the host is none of this machine."""
     try:
@@ -100,6 +120,23 @@ def check_port(settings: Settings) -> None:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         raise CannotListen(f"{settings.host} port {settings.port} cannot be listened on: {error.strerror}") from None
+
+
+def tls_of(settings: Settings) -> "Tls | None":
+    """Read what TLS needs, if the settings want it. Raises InvalidSettings for files that cannot be used."""
+    if not any((settings.tls_certificate, settings.tls_key, settings.tls_key_password_file, settings.tls_client_ca)):
+        return None
+    from soapsvc import tls  # noqa: PLC0415 - takes its time to import, and not everybody wants it
+
+    try:
+        return tls.read(
+            certificate=settings.tls_certificate,
+            key=settings.tls_key,
+            password_file=settings.tls_key_password_file,
+            client_ca=settings.tls_client_ca,
+        )
+    except tls.UnusableTls as error:
+        raise InvalidSettings(str(error)) from None
 
 
 def endpoints(settings: Settings) -> list[str]:
@@ -112,10 +149,10 @@ def contract_files(settings: Settings) -> dict[str, bytes]:
     return {name: contract.served(name, settings.address) for name in sorted(contract.file_names())}
 
 
-def serve(service: Service, settings: Settings) -> None:
+def serve(service: Service, settings: Settings, tls: "Tls | None" = None) -> None:
     """Answer requests until the process is told to stop (SIGINT, SIGTERM)."""
     with asyncio.Runner(loop_factory=_event_loop) as runner:
-        runner.run(_serve(service, settings))
+        runner.run(_serve(service, settings, tls))
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
@@ -138,7 +175,7 @@ def free_port() -> int:
 def in_thread(service: Service, settings: Settings) -> Iterator[None]:
     """Answer requests in a thread of this process, until the block ends."""
     loop = _event_loop()
-    server = _server(service, settings)
+    server = _server(service, settings, tls_of(settings))
     thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()), name="server", daemon=True)
     thread.start()
     _wait_for(settings)
@@ -162,8 +199,8 @@ def _wait_for(settings: Settings) -> None:
             time.sleep(0.005)
 
 
-def _server(service: Service, settings: Settings) -> Server:
-    return Server(
+def _server(service: Service, settings: Settings, tls: "Tls | None") -> Server:
+    server = Server(
         service.application,
         address=settings.host,
         port=settings.port,
@@ -173,16 +210,46 @@ def _server(service: Service, settings: Settings) -> Server:
         backlog=1024,
         log_enabled=False,
     )
+    if tls is not None:
+        _use_tls(server, tls)
+    return server
 
 
-async def _serve(service: Service, settings: Settings) -> None:
-    server = _server(service, settings)
-    sweep = asyncio.create_task(_sweep(service.database))
+def _use_tls(server: Server, tls: "Tls") -> None:
+    """Have a server speak TLS 1.2 and 1.3 only.
+
+    Granian 2.8 ends the process where it is given an encrypted key, so it gets the plain one, from no file on the disk.
+    """
+    key = str(tls.key.resolve())
+    if tls.plain_key is not None:
+        from soapsvc.tls import kept_in_memory  # noqa: PLC0415
+
+        file = kept_in_memory(tls.plain_key)
+        weakref.finalize(server, file.close)
+        key = f"/dev/fd/{file.fileno()}"
+    authorities = str(tls.client_ca.resolve()) if tls.client_ca else None
+    # What its constructor would make of the files, which it would read with the ssl module, as if that served.
+    server.ssl_ctx = (  # type: ignore[assignment]
+        True,
+        str(tls.certificate.resolve()),
+        key,
+        None,
+        str(SSLProtocols.tls12),
+        authorities,
+        [],
+        tls.client_ca is not None,
+    )
+
+
+async def _serve(service: Service, settings: Settings, tls: "Tls | None") -> None:
+    server = _server(service, settings, tls)
+    tasks = [asyncio.create_task(_sweep(service.database)), asyncio.create_task(_keep_recording(service.witness))]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     await server.serve()
-    sweep.cancel()
+    for task in tasks:
+        task.cancel()
 
 
 async def _sweep(database: Database) -> None:
@@ -196,3 +263,13 @@ async def _sweep(database: Database) -> None:
         except Exception:  # whatever it is, hidden items must not stay hidden for it
             _log.exception("the sweep failed; it will try again")
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _keep_recording(witness: Witness) -> None:
+    """Write to the audit log what was noted while requests were answered, about once a second."""
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        try:
+            await witness.flush()
+        except Exception:  # whatever it is, the next entries must not be lost for it
+            _log.exception("the audit log could not be written; it will be tried again")

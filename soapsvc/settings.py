@@ -60,6 +60,14 @@ class Settings(BaseModel):
     version_required: bool = Field(
         False, description="Whether a change that says no version is refused, unless its tenancy has a rule of its own"
     )
+    tls_certificate: str | None = Field(None, description="The file of the certificate and its chain, in PEM, for TLS")
+    tls_key: str | None = Field(None, description="The file of the certificate's private key, in PEM")
+    tls_key_password_file: str | None = Field(
+        None, description="The file whose first line is the password of an encrypted key"
+    )
+    tls_client_ca: str | None = Field(
+        None, description="The file of the authorities, in PEM, of which every client must have a certificate"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged"
     )
@@ -71,7 +79,8 @@ class Settings(BaseModel):
     def address(self) -> str:
         """The public address of the service, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+        scheme = "https" if self.tls_certificate else "http"
+        return (self.public_url or f"{scheme}://{host}:{self.port}").rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soapsvc.console import AsJson
+
 if TYPE_CHECKING:
     from soapsvc.storage.database import Database
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def commands(

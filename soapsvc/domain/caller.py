@@ -8,7 +8,10 @@ from soapsvc.domain.organisation import Entity
 
 
 class SystemAction(StrEnum):
-    """What a person may be granted beyond his own work; the names are those of the contract."""
+    """What a person may be granted beyond his own work; the names are those of the contract.
+
+    READ_AUDIT_LOG is our own.
+    """
 
     WORK_ITEM_ALLOCATION = "workItemAllocation"
     SKIP_WORK_ITEM = "skipWorkItem"
@@ -28,6 +31,7 @@ class SystemAction(StrEnum):
     SUSPEND_WORK_ITEM = "suspendWorkItem"
     RESCHEDULE_WORK_ITEM = "rescheduleWorkItem"
     ENABLE_WORK_ITEM = "enableWorkItem"
+    READ_AUDIT_LOG = "readAuditLog"
 
 
 ALLOWED_TO_ALL = frozenset(

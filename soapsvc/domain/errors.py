@@ -1,5 +1,6 @@
 """Every error that a caller can meet, named for the situation; anything else that escapes is a bug."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -22,10 +23,25 @@ class InvalidRequest(WorkItemServiceError):
     code = "BRM_REQUEST_INVALID"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """Whom somebody claims to be: a name, in the tenancy of this id."""
+
+    tenancy: int
+    name: str
+
+
 class NotAuthenticated(WorkItemServiceError):
-    """Nobody we know: no credentials, or wrong ones. The message never says which part was wrong."""
+    """Nobody we know: no credentials, or wrong ones. The message never says which part was wrong.
+
+    `claimed` is whom wrong credentials named, for the audit log alone; None where there were none to judge.
+    """
 
     code = "BRM_SECURITY_NOT_AUTHENTICATED"
+
+    def __init__(self, message: str, *, claimed: Claim | None = None) -> None:
+        super().__init__(message)
+        self.claimed = claimed
 
 
 class NotAllowed(WorkItemServiceError):

@@ -10,17 +10,19 @@ from typing import Any
 from lxml import etree
 
 from soapsvc.domain.caller import Caller
-from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
+from soapsvc.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated
 from soapsvc.soap import contract, envelope, faults, messages, security
 from soapsvc.soap.envelope import Envelope, MessageLimits
 from soapsvc.soap.interface import OPERATIONS, SERVICES
 from soapsvc.soap.operations import Call, Operation
+from soapsvc.soap.origin import ClearTextAlarm, Origin, origin_of
 from soapsvc.soap.versions import BY_MEDIA_TYPE, SOAP12, SoapVersion
 from soapsvc.storage.database import Database, run_in
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import repeats
 from soapsvc.usecases.sign_in import SignIn
 from soapsvc.usecases.tenancies import KnownTenancies
+from soapsvc.usecases.witness import Witness
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -70,6 +72,7 @@ class SoapApplication:
         database: Database,
         sign_in: SignIn,
         tenancies: KnownTenancies,
+        witness: Witness,
         *,
         public_url: str,
         limits: MessageLimits,
@@ -78,6 +81,8 @@ class SoapApplication:
         self._database = database
         self._sign_in = sign_in
         self._tenancies = tenancies
+        self._witness = witness
+        self._alarm = ClearTextAlarm()
         self._public_url = public_url
         self._limits = limits
         self._body_seconds = body_seconds
@@ -104,7 +109,7 @@ class SoapApplication:
         headers = dict(scope["headers"])
         kind = _message_kind(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
         message = await self._body(headers, receive)
-        return await self._answer(name, message, kind, headers)
+        return await self._answer(name, message, kind, headers, origin_of(scope))
 
     def _contract_file(self, name: str, query: bytes) -> Response:
         if name in SERVICES:
@@ -136,26 +141,48 @@ class SoapApplication:
         except TimeoutError:
             raise _Refused(408, "The message took too long to arrive", (b"connection", b"close")) from None
 
-    async def _answer(self, service: str, message: bytes, kind: _MessageKind, headers: dict[bytes, bytes]) -> Response:
+    async def _answer(
+        self, service: str, message: bytes, kind: _MessageKind, headers: dict[bytes, bytes], origin: Origin
+    ) -> Response:
         """Give the SOAP message that answers one, a fault where it must be."""
-        request = None
+        request = caller = operation = None
         try:
             request = envelope.parse(message, kind.charset, self._limits, kind.soap)
             operation = _operation(service, request.body, kind.action or _text(headers, b"soapaction"))
-            caller = await self._caller(request, kind.soap, headers)
+            caller = await self._caller(request, kind.soap, headers, origin)
+            self._witness.signed_in(caller, origin.address)
             answer = await self._act(operation, caller, request, kind.soap)
             return Response(200, answer, kind.soap.content_type)
         except Exception as error:
+            self._note_refusal(error, caller, operation, request, origin)
             fault = messages.fault_for(error)
             body = faults.write_fault(fault, kind.soap)
             if isinstance(error, NotAuthenticated) and not (request and security.has_token(request.headers)):
                 return Response(401, body, kind.soap.content_type, (_CHALLENGE,))
             return Response(kind.soap.fault_statuses[fault.code], body, kind.soap.content_type)
 
-    async def _caller(self, request: Envelope, soap: SoapVersion, headers: dict[bytes, bytes]) -> Caller:
+    def _note_refusal(
+        self,
+        error: Exception,
+        caller: Caller | None,
+        operation: Operation | None,
+        request: Envelope | None,
+        origin: Origin,
+    ) -> None:
+        """Have it recorded that somebody was not let in, or was not allowed what he asked for."""
+        if isinstance(error, NotAuthenticated) and error.claimed is not None:
+            self._witness.sign_in_refused(error.claimed, origin.address)
+        elif isinstance(error, NotAllowed) and caller and operation and request:
+            named = messages.items_named(request.body)
+            self._witness.refused(caller, origin.address, operation=operation.name, items=named)
+
+    async def _caller(
+        self, request: Envelope, soap: SoapVersion, headers: dict[bytes, bytes], origin: Origin
+    ) -> Caller:
         credentials = security.credentials_of(request.headers, soap, _text(headers, b"authorization"))
         if credentials is None:
             raise NotAuthenticated("This service wants to know who calls: send a UsernameToken or HTTP Basic")
+        self._alarm.note(origin)
         directory = await self._tenancies.directory()
         tenancy, name = directory.meant(headers.get(b"host", b""), credentials.name)
         caller = await self._sign_in.caller(tenancy.id, name, credentials.password)

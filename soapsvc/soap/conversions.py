@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from soapsvc.domain.attributes import ATTRIBUTES
+from soapsvc.domain.audit import AuditEntry
 from soapsvc.domain.data import COMPLEX_TYPES, DataModel, Direction, Field, FieldType, NamedValues
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.schedule import Duration, Period, Schedule, planned
 from soapsvc.domain.work_item import DEFAULT_PRIORITY, Distribution, ItemContext, NewWorkItem, WorkItem
 from soapsvc.domain.work_type import NO_WORK_TYPE, WorkType
-from soapsvc.soap import types
+from soapsvc.soap import own_types, types
 from soapsvc.storage.history import HistoryEntry
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.allocation import Allocation, Reallocation
@@ -325,6 +326,21 @@ def history_entry(entry: HistoryEntry, *, with_data: bool) -> Any:
         stateAfter=str(entry.state_after),
         changed=list(entry.changed) or None,
         dataModel=data_model(entry.fields) if with_data else None,
+    )
+
+
+def audit_entry(entry: AuditEntry) -> Any:
+    """Write an entry of the audit log."""
+    return own_types.AuditEntry(
+        id=entry.id,
+        at=entry.at,
+        kind=entry.kind,
+        by=entry.actor_guid,
+        byName=entry.actor,
+        address=entry.address,
+        subject=entry.subject,
+        detail=entry.detail,
+        hash=entry.hash,
     )
 
 

@@ -1,5 +1,6 @@
 """All operations of the SOAP door: the one place where a new service is added."""
 
+from soapsvc.soap.audit_operations import AuditService
 from soapsvc.soap.entity_resolver_operations import EntityResolverService
 from soapsvc.soap.operations import declared_by
 from soapsvc.soap.work_item_history_operations import WorkItemHistoryService
@@ -14,6 +15,7 @@ OPERATIONS = declared_by(
         WorkItemSchedulerService,
         EntityResolverService,
         WorkItemHistoryService,
+        AuditService,
     )
 )
 """Every operation, by the name of its request element."""

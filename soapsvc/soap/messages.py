@@ -17,7 +17,7 @@ from soapsvc.soap.versions import SOAP11, SoapVersion
 _ITEM_TAGS = {"workItemID", "workItemIDandPriority"}
 _FREE_XML = (".//dataModel/*/complexSpec/value", "./itemBody/parameter/ComplexValue")
 _PARENTS_OF_FREE_XML = {"complexSpec", "parameter"}
-_MOMENTS = {"startDate", "targetDate", "visibleDate"}
+_MOMENTS = {"startDate", "targetDate", "visibleDate", "since", "until"}
 
 _write_identity = codec.writer_of(types.ManagedObjectID, "managedObjectId")
 _write_data = codec.writer_of(types.DataModel, "dataModel")
@@ -39,6 +39,11 @@ def check(operation: Operation, element: etree._Element, limits: MessageLimits) 
         contract.validate(element)
     if len(element) > limits.items and sum(child.tag in _ITEM_TAGS for child in element) > limits.items:
         raise InvalidRequest(f"The request names more than {limits.items} work items")
+
+
+def items_named(element: etree._Element) -> list[str]:
+    """Give the ids of the items that a valid request names, in its order."""
+    return [str(int(item.get("id", ""))) for item in element.iter("workItemID")]
 
 
 def digest(element: etree._Element, soap: SoapVersion) -> str:

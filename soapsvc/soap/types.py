@@ -65,7 +65,7 @@ ResourceType = Unicode(values=["HUMAN", "DURABLE", "CONSUMABLE"], type_name="Res
 OrganisationalEntityType = enumeration("OrganisationalEntityType", EntityType)
 
 
-class _Record:
+class Record:
     """Made at once of its members, by name: Spyne's own way looks at the type of each one, at ten times the cost."""
 
     def __init__(self, **members: Any) -> None:
@@ -78,11 +78,11 @@ class _Record:
         return plain_type(**dict.fromkeys(plain_type._type_info))
 
 
-class _Api(_Record, ComplexModel):
+class _Api(Record, ComplexModel):
     __namespace__ = namespaces.API
 
 
-class _DataModel(_Record, ComplexModel):
+class _DataModel(Record, ComplexModel):
     __namespace__ = namespaces.DATA_MODEL
 
 
@@ -255,7 +255,7 @@ class WorkItemPreview(_Api):
     version = required_attribute(Integer64)
 
 
-class XmlModelEntityId(_Record, ComplexModel):
+class XmlModelEntityId(Record, ComplexModel):
     """Names an entity of the organisation."""
 
     __namespace__ = namespaces.ORGANISATION
@@ -362,7 +362,7 @@ class WorkItemIDandPriority(_Api):
     workItemPriority = one(WorkItemPriority)
 
 
-class EntityDetail(_Record, ComplexModel):
+class EntityDetail(Record, ComplexModel):
     """What is known of an entity."""
 
     __namespace__ = namespaces.RESOLVER
@@ -378,7 +378,7 @@ class EntityDetail(_Record, ComplexModel):
     )
 
 
-class HistoryEntry(_Record, ComplexModel):
+class HistoryEntry(Record, ComplexModel):
     """How an item came to one of its versions."""
 
     __namespace__ = namespaces.SERVICE

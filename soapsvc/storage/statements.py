@@ -117,7 +117,7 @@ class _Compiled:
 
     def _values(self, tx: Transaction, parameters: Mapping[str, Any]) -> list[Any]:
         if self._is_of_a_tenancy:
-            given = {**self._constants, **parameters, "tenancy": _tenancy_of(tx)}
+            given = {**self._constants, **parameters, "tenancy": tenancy_of(tx)}
         else:
             given = {**self._constants, **parameters}
         return [given[name] if convert is None else convert(given[name]) for name, convert in self._parameters]
@@ -126,7 +126,8 @@ class _Compiled:
         return sa.exc.DBAPIError.instance(self._sql, None, error, tx.dialect.dbapi.Error, hide_parameters=True)
 
 
-def _tenancy_of(tx: Transaction) -> int:
+def tenancy_of(tx: Transaction) -> int:
+    """Give the tenancy whose rows a transaction's statements see. Raises LookupError where none was chosen."""
     if tx.tenancy is None:
         raise LookupError("a statement on one tenancy's rows was run in a transaction that is in none")
     return tx.tenancy

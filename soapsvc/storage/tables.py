@@ -284,3 +284,20 @@ answered_request = sa.Table(
     sa.Index("ix_answered_request_at", "at"),
     comment="What a caller's request with an id of its own was answered, to say it again for a day.",
 )
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", BigInteger, primary_key=True),
+    sa.Column("tenancy_id", BigInteger, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("actor", sa.String(100)),
+    sa.Column("actor_guid", sa.String(64)),
+    sa.Column("address", sa.String(64)),
+    sa.Column("subject", sa.String(255)),
+    sa.Column("detail", sa.Text),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Index("ix_audit_tenancy_id_id", "tenancy_id", "id"),
+    comment="The audit log: triggers refuse every change of its rows. It outlives what it speaks of.",
+)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from soapsvc.domain.audit import AuditKind
 from soapsvc.domain.caller import ALLOWED_TO_ALL, SystemAction
 from soapsvc.domain.errors import InvalidRequest, NameTaken, UnknownEntity
 from soapsvc.domain.organisation import Entity, EntityType
@@ -19,6 +20,7 @@ from soapsvc.domain.organisation_model import (
 from soapsvc.storage import organisation, people
 from soapsvc.storage.organisation import Ids
 from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases import audit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +85,7 @@ def load(tx: Transaction, loaded: OrganisationModel, *, is_dry_run: bool = False
     result = Load(difference=found, kept=kept, retired=retired)
     if not is_dry_run:
         _apply(tx, result, ids, {one.guid_key: identity for identity, one in former.items()})
+        _record(tx, result)
     return result
 
 
@@ -177,6 +180,26 @@ def _apply(tx: Transaction, result: Load, ids: Ids, former: dict[str, int]) -> N
         people.grant(tx, *_grant(ids, grant))
     for action in (*found.denied.added, *found.denied.removed):
         organisation.set_default(tx, action, is_denied=action in found.denied.added)
+
+
+def _record(tx: Transaction, result: Load) -> None:
+    """Record that the organisation was changed, and each grant of a privilege that came or went."""
+    if not result:
+        return
+    found = result.difference
+    entities, links, denied = found.entities, found.links, found.denied
+    gone = len(entities.removed) - len(result.kept)
+    detail = (
+        f"{len(entities.added)} added, {len(found.changed)} changed, {gone} removed; "
+        f"{len(links.added)} links added, {len(links.removed)} removed"
+    )
+    detail += "".join(f"; {action} is denied unless granted" for action in denied.added)
+    detail += "".join(f"; {action} is open to all" for action in denied.removed)
+    audit.record(tx, AuditKind.ORGANISATION_LOADED, detail=detail)
+    for kind, grants in ((AuditKind.REVOKE, found.grants.removed), (AuditKind.GRANT, found.grants.added)):
+        for grant in grants:
+            told = audit.grant_told(grant.action, grant.scope)
+            audit.record(tx, kind, subject=f"PRIVILEGE {grant.privilege}", detail=told)
 
 
 def _rename(tx: Transaction, result: Load, ids: Ids) -> None:

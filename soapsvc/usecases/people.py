@@ -3,12 +3,13 @@
 import uuid
 from collections.abc import Sequence
 
+from soapsvc.domain.audit import AuditKind
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import InvalidRequest, UnknownEntity
 from soapsvc.domain.organisation import GUID_MAX_LENGTH, NAME_MAX_LENGTH, Entity, EntityType, may_be_guid, may_be_named
 from soapsvc.storage import people
 from soapsvc.storage.transaction import Transaction
-from soapsvc.usecases import organisation
+from soapsvc.usecases import audit, organisation
 
 
 def add_person(
@@ -21,6 +22,7 @@ def add_person(
     known = people.find_resource_by_name(tx, name)
     if known is not None and guid is None and max_open_items is None and not people.has_account(tx, known):
         people.add_account(tx, known, password_hash)
+        audit.record(tx, AuditKind.PERSON_ADDED, subject=name, detail=f"GUID {known.guid}")
         return known
     guid = str(uuid.uuid4()).upper() if guid is None else guid
     rule = "printable characters, no commas, no blanks at its ends"
@@ -32,7 +34,9 @@ def add_person(
         raise InvalidRequest(f"A GUID has 1 to {GUID_MAX_LENGTH} {rule}")
     if max_open_items is not None and max_open_items < 0:
         raise InvalidRequest("The most items that a person may have open is not negative")
-    return people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open_items)
+    person = people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open_items)
+    audit.record(tx, AuditKind.PERSON_ADDED, subject=name, detail=f"GUID {guid}")
+    return person
 
 
 def list_people(tx: Transaction) -> Sequence[Entity]:
@@ -59,12 +63,16 @@ def find_person(tx: Transaction, name: str) -> Entity:
 def set_password(tx: Transaction, name: str, password_hash: str) -> None:
     """Replace a person's password. Raises UnknownEntity."""
     people.set_password_hash(tx, find_person(tx, name), password_hash)
+    audit.record(tx, AuditKind.PASSWORD_CHANGED, subject=name)
 
 
 def grant(tx: Transaction, name: str, action: SystemAction, scope: str | None = None) -> bool:
     """Grant a person a system action, everywhere or below a unit; say whether that was new. Raises UnknownEntity."""
     unit = None if scope is None else organisation.find_unit(tx, scope)
-    return people.grant(tx, find_person(tx, name), action, unit)
+    is_new = people.grant(tx, find_person(tx, name), action, unit)
+    if is_new:
+        audit.record(tx, AuditKind.GRANT, subject=name, detail=audit.grant_told(action, unit.name if unit else None))
+    return is_new
 
 
 def revoke(tx: Transaction, name: str, action: SystemAction, scope: str | None = None) -> bool:
@@ -74,8 +82,15 @@ def revoke(tx: Transaction, name: str, action: SystemAction, scope: str | None =
     """
     person = find_person(tx, name)
     if scope is None:
-        return people.revoke_all(tx, person, action)
-    return people.revoke(tx, person, action, organisation.find_unit(tx, scope))
+        was_there = people.revoke_all(tx, person, action)
+        detail = f"{action}, wherever it was granted"
+    else:
+        unit = organisation.find_unit(tx, scope)
+        was_there = people.revoke(tx, person, action, unit)
+        detail = audit.grant_told(action, unit.name)
+    if was_there:
+        audit.record(tx, AuditKind.REVOKE, subject=name, detail=detail)
+    return was_there
 
 
 def grants_of(tx: Transaction, name: str) -> Sequence[tuple[SystemAction, str | None]]:

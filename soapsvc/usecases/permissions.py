@@ -79,6 +79,7 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "cancelWorkItem": _only(_A.CANCEL_WORK_ITEM),
         "suspendWorkItem": _only(_A.SUSPEND_WORK_ITEM),
         "resumeWorkItem": _only(_A.SUSPEND_WORK_ITEM),
+        "getAuditEntries": Permission(always=((_A.READ_AUDIT_LOG,),)),
     }
 )
 """By the names of the operations. One that is not here cannot be declared: see soap/operations.py."""

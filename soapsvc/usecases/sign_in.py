@@ -17,7 +17,7 @@ from functools import cache
 import argon2
 
 from soapsvc.domain.caller import Caller
-from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
+from soapsvc.domain.errors import Claim, InvalidRequest, NotAuthenticated
 from soapsvc.storage import people
 from soapsvc.storage.database import Database, run_in
 
@@ -67,7 +67,7 @@ class SignIn:
     async def caller(self, tenancy: int, name: str, password: str) -> Caller:
         """Give who signs in to a tenancy. Raises NotAuthenticated, with one text whatever was wrong."""
         if len(password) > PASSWORD_LENGTHS[-1]:
-            raise NotAuthenticated(NOT_AUTHENTICATED)
+            raise NotAuthenticated(NOT_AUTHENTICATED, claimed=Claim(tenancy=tenancy, name=name))
         proof = hashlib.blake2b(f"{tenancy}:{len(name)}:{name}{password}".encode(), key=self._key).digest()
         remembered = self._remembered.get(proof)
         if remembered is not None and self._clock() < remembered.fresh_until:
@@ -91,9 +91,9 @@ class SignIn:
             # Who does not exist costs the same time as who gave a wrong password.
             loop = asyncio.get_running_loop()
             if not await loop.run_in_executor(self._verifiers, _verify, password_hash, password):
-                raise NotAuthenticated(NOT_AUTHENTICATED)
+                raise NotAuthenticated(NOT_AUTHENTICATED, claimed=Claim(tenancy=tenancy, name=name))
         if person is None or password_hash is None:
-            raise NotAuthenticated(NOT_AUTHENTICATED)
+            raise NotAuthenticated(NOT_AUTHENTICATED, claimed=Claim(tenancy=tenancy, name=name))
         caller = Caller(person=person, tenancy=tenancy)
         self._remember(proof, _Remembered(caller, password_hash, self._clock() + self._seconds))
         return caller

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from soapsvc.domain.audit import AuditKind
 from soapsvc.domain.errors import InvalidRequest, UnknownTenancy
 from soapsvc.domain.tenancy import NAME_MAX_LENGTH, Tenancy, checked_moniker
 from soapsvc.storage import tenancies
 from soapsvc.storage.database import Database
 from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases import audit
 
 
 def add_tenancy(tx: Transaction, moniker: str, name: str | None = None) -> Tenancy:
@@ -17,7 +19,9 @@ def add_tenancy(tx: Transaction, moniker: str, name: str | None = None) -> Tenan
     name = moniker if name is None else name
     if not name.strip() or len(name) > NAME_MAX_LENGTH or not name.isprintable():
         raise InvalidRequest(f"A tenancy's name has 1 to {NAME_MAX_LENGTH} printable characters")
-    return tenancies.add(tx, moniker=moniker, name=name)
+    added = tenancies.add(tx, moniker=moniker, name=name)
+    _record(tx, added, "added")
+    return added
 
 
 def list_tenancies(tx: Transaction) -> Sequence[Tenancy]:
@@ -35,7 +39,17 @@ def find_tenancy(tx: Transaction, moniker: str) -> Tenancy:
 
 def require_versions(tx: Transaction, moniker: str, is_required: bool | None) -> None:
     """Set whether a tenancy refuses changes without a version; None leaves it to the service. Raises UnknownTenancy."""
-    tenancies.set_version_required(tx, find_tenancy(tx, moniker), is_required)
+    found = find_tenancy(tx, moniker)
+    tenancies.set_version_required(tx, found, is_required)
+    rule = {None: "as the setting says", True: "yes", False: "no"}[is_required]
+    _record(tx, found, f"a change must say its version: {rule}")
+
+
+def _record(tx: Transaction, changed: Tenancy, detail: str) -> None:
+    """Record a change in the log of the tenancy that it is about, whatever the unit's own is."""
+    own, tx.tenancy = tx.tenancy, changed.id
+    audit.record(tx, AuditKind.TENANCY_CHANGED, subject=changed.moniker, detail=detail)
+    tx.tenancy = own
 
 
 class Directory:

@@ -113,6 +113,7 @@ GOOD = {name: _plain_row(name) for name in VERSIONED} | {
         attributes=(("workModelUID", "claims"), ("groupID", "-9")),
     ),
     "lookupUser": Row(operation="lookupUser", content="", attributes=(("name", "ana"), ("get-detail", " 1 "))),
+    "getAuditEntries": Row(operation="getAuditEntries", content="<kind>person-added</kind><most> 3 </most>"),
 }
 MORE_GOOD = {
     "closing with data, until a date": Row(operation="closeWorkItem", content=IT + PAYLOAD + HIDDEN, state="OPENED"),
@@ -139,6 +140,11 @@ MORE_GOOD = {
         content='<api:workItemID version="" id=" {} "/><api:resource>ben</api:resource>',
     ),
     "nobody of that name": Row(operation="lookupUser", content="", attributes=(("name", "nobody"),)),
+    "entries of a time": Row(
+        operation="getAuditEntries",
+        content="<since>2020-01-01T00:00:00-05:00</since><until>2999-01-01T00:00:00.5Z</until><after>2</after>",
+    ),
+    "no entries": Row(operation="getAuditEntries", content="<after>1000000</after>"),
     "everybody, without details": Row(operation="lookupUser", content=""),
 }
 BAD = {
@@ -150,6 +156,10 @@ BAD = {
         fault="InvalidRequestFault",
     ),
     "not granted": Row(operation="scheduleWorkItem", content=NEW, user="ana", fault="SecurityFault"),
+    "not granted the log": Row(operation="getAuditEntries", content="", user="ana", fault="SecurityFault"),
+    "a kind that there is not": Row(
+        operation="getAuditEntries", content="<kind>gossip</kind>", fault="InvalidRequestFault"
+    ),
     "an old version": Row(
         operation="cancelWorkItem", content='<workItemID id="{}" version="77"/>', fault="InvalidVersionFault"
     ),

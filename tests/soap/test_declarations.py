@@ -7,7 +7,8 @@ import pytest
 from spyne.model.complex import ComplexModelBase, XmlAttribute
 
 from soapsvc.domain import errors
-from soapsvc.soap import faults, interface, types
+from soapsvc.soap import faults, interface, own_types, types
+from soapsvc.soap.audit_operations import AuditService
 from soapsvc.soap.codec import GROUP
 from soapsvc.soap.entity_resolver_operations import EntityResolverService
 from soapsvc.soap.namespaces import qualified
@@ -31,6 +32,7 @@ DECLARATIONS = {
         WorkItemSchedulerService,
         EntityResolverService,
         WorkItemHistoryService,
+        AuditService,
     )
     for name, descriptor in service.public_methods.items()
 }
@@ -76,6 +78,7 @@ DECLARED_FAULTS = {
     "previewWorkItemFromList": "VIESX",
     "lookupUser": "SX",
     "getWorkItemHistory": "VISX",
+    "getAuditEntries": "SX",
 }
 
 
@@ -111,7 +114,8 @@ def _in_schema(type_name: str) -> list[Member]:
 
 def _complex_types() -> list[Any]:
     """Give the types that the contract has; the groups exist only for Spyne."""
-    found = (model for _, model in inspect.getmembers(types, inspect.isclass))
+    modules = (types, own_types)
+    found = (model for module in modules for _, model in inspect.getmembers(module, inspect.isclass))
     groups = {
         types.CloseGroup,
         types.AllocationGroup,
@@ -124,7 +128,7 @@ def _complex_types() -> list[Any]:
         model
         for model in found
         if issubclass(model, ComplexModelBase)
-        and model.__module__ == types.__name__
+        and model.__module__ in {module.__name__ for module in modules}
         and not model.__name__.startswith("_")
         and model not in groups
     ]

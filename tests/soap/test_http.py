@@ -14,6 +14,7 @@ from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import Answer
 from soapsvc.usecases.sign_in import SignIn
 from soapsvc.usecases.tenancies import KnownTenancies
+from soapsvc.usecases.witness import Witness
 from tests.conftest import Soap
 from tests.soap.conftest import Start
 from tests.support.soap import Fault, envelope, request
@@ -63,7 +64,9 @@ def door(database: InTenancy) -> Any:
     sign_in = SignIn(whole, seconds_remembered=5)
     tenancies = KnownTenancies(whole, default="default", seconds=5)
     limits = MessageLimits(bytes=1000)
-    yield SoapApplication(whole, sign_in, tenancies, public_url="http://localhost", limits=limits, body_seconds=0.05)
+    yield SoapApplication(
+        whole, sign_in, tenancies, Witness(whole), public_url="http://localhost", limits=limits, body_seconds=0.05
+    )
     sign_in.close()
 
 

@@ -71,6 +71,7 @@ MESSAGES = {
         "detail:EntityDetail* @user-count:int",
     ),
     "getWorkItemHistory": (f"{ID} includeData:boolean?", "entry:HistoryEntry+"),
+    "getAuditEntries": ("since:dateTime? until:dateTime? kind:string? most:int? after:long?", "entry:AuditEntry*"),
 }
 
 
@@ -116,6 +117,7 @@ TYPES = {
         "",
         "model-version entity-type! guid! qualifier name! alias dn resource-type!",
     ),
+    (OWN, "AuditEntry"): ("", "id! at! kind! by byName address subject detail hash!"),
     (OWN, "HistoryEntry"): ("changed dataModel", "version! operation! at! by byName stateBefore stateAfter!"),
     (BRM, "WorkItemRescheduledFaultType"): ("error managedObjectId dataModel", ""),
     (API, "WorkItem"): ("id header attributes body workType state visible", ""),

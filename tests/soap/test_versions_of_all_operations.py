@@ -17,7 +17,13 @@ from tests.support.soap import SERVICE_OF, Fault
 Stored = Callable[[int], WorkItem]
 NewItem = Callable[..., WorkItem]
 OPTIONAL_FIELDS = tuple(field for field in FIELDS if field.name != "Amount")
-TAKES_NO_VERSION = {"allocateAndOpenNextWorkItem", "scheduleWorkItem", "scheduleWorkItemWithWorkModel", "lookupUser"}
+TAKES_NO_VERSION = {
+    "allocateAndOpenNextWorkItem",
+    "scheduleWorkItem",
+    "scheduleWorkItemWithWorkModel",
+    "lookupUser",
+    "getAuditEntries",
+}
 
 
 @pytest.fixture

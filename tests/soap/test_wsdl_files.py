@@ -22,6 +22,7 @@ NAMESPACES = {
     "WorkItemSchedulerService": "http://services.brm.n2.tibco.com",
     "EntityResolverService": "http://services.de.n2.tibco.com",
     "WorkItemHistoryService": "urn:soapsvc:v1",
+    "AuditService": "urn:soapsvc:v1",
 }
 
 # Where a message's part is not called `<operation>Doc` or `<operation>ResponseDoc`; the vendor's, slips and all.

@@ -178,7 +178,7 @@ def test_code_of_the_first_release_may_not_run_on_the_new_schema(first_release, 
     schema.prepare(url_of(first_release))
     monkeypatch.setattr(schema, "CODE_LEVEL", 1)
 
-    with pytest.raises(schema.StorageUnavailable, match="needs a soapsvc that knows level 4"):
+    with pytest.raises(schema.StorageUnavailable, match="needs a soapsvc that knows level 5"):
         schema.check(url_of(first_release))
 
 
@@ -241,3 +241,21 @@ def test_grants_stay_with_their_tenancies_when_scopes_come_and_go(tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT oldest_code FROM schema_level").fetchone() == (3,)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_the_audit_log_comes_and_goes_and_leaves_the_rest_as_it_was(tmp_path):
+    path = tmp_path / "old.db"
+    migrate(path, command.upgrade, "0004")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO entity (id, tenancy_id, type, guid, guid_key, name) VALUES (1, 1, 'RESOURCE', 'G', 'g', 'ana')"
+        )
+    before = dump_of(path)
+    migrate(path, command.upgrade, "0005")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        assert connection.execute("SELECT oldest_code FROM schema_level").fetchone() == (5,)
+        connection.execute("INSERT INTO audit (tenancy_id, at, kind, hash) VALUES (1, 0, 'grant', 'x')")
+
+    migrate(path, command.downgrade, "0004")
+
+    assert dump_of(path) == before

@@ -30,6 +30,8 @@ ACROSS = {
     "work_items._DUE_ANYWHERE",
 }
 WITHOUT_TENANCY = {"schema_level", "tenancy"}
+OUTLIVES_ITS_TENANCY = {"audit"}
+"""What refers to no other table: the log says the same when what it speaks of is gone."""
 SPOILT = {
     f"{name} {number}: {table}": (table, construct)
     for name, statement in STATEMENTS.items()
@@ -44,7 +46,8 @@ def test_every_table_says_whose_its_rows_are() -> None:
         column = metadata.tables[name].c.tenancy_id
         assert not column.nullable
         assert column.server_default is None  # who forgets it must fail, not write into the first tenancy
-        assert {key.target_fullname for key in column.foreign_keys} == {"tenancy.id"}
+        refers_to = set() if name in OUTLIVES_ITS_TENANCY else {"tenancy.id"}
+        assert {key.target_fullname for key in column.foreign_keys} == refers_to
 
 
 def test_no_statement_escapes_the_inspection() -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -37,12 +38,14 @@ class Server:
         self.options = options
         self.environment = clean_environment() | variables
         self.process: subprocess.Popen[str] | None = None
+        self.context: ssl.SSLContext | None = None
+        """How the test itself asks a server that speaks TLS."""
         self.output = folder / "output.txt"
         self.log = folder / "log.txt"
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -65,7 +68,7 @@ class Server:
             assert self.process is not None
             assert self.process.poll() is None, f"the server ended: {self.log.read_text()}"
             try:
-                with urlopen(f"{self.address}/health/ready", timeout=5) as answer:
+                with urlopen(f"{self.address}/health/ready", timeout=5, context=self.context) as answer:
                     assert answer.status == 200
                     return
             except (URLError, ConnectionError):

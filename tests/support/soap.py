@@ -42,6 +42,7 @@ _OPERATIONS = {
     ),
     "EntityResolverService": ("lookupUser",),
     "WorkItemHistoryService": ("getWorkItemHistory",),
+    "AuditService": ("getAuditEntries",),
 }
 SERVICE_OF = {operation: service for service, operations in _OPERATIONS.items() for operation in operations}
 
@@ -50,6 +51,7 @@ ROOT_NAME = {"scheduleWorkItemWithWorkModel": "scheduleWorkItemWithModel"}
 ROOT_NAMESPACE = {
     "lookupUser": "http://resolver.api.de.n2.tibco.com",
     "getWorkItemHistory": "urn:soapsvc:v1",
+    "getAuditEntries": "urn:soapsvc:v1",
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from soapsvc.domain.audit import AuditEntry, AuditFilter, AuditKind
 from soapsvc.domain.caller import ALLOWED_TO_ALL, SystemAction
 from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.errors import LostRace, UnknownWorkItem
@@ -19,6 +20,7 @@ from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.domain.work_type import WorkType
 from soapsvc.storage import (
     answered_requests,
+    audit,
     history,
     organisation,
     people,
@@ -43,6 +45,17 @@ UNIT, PRIVILEGE, GROUP = (
     EntityName(EntityType.GROUP, "Experts"),
 )
 LINKS = Link(UNIT, EntityName(EntityType.RESOURCE, NAME)), Link(UNIT, PRIVILEGE)
+ENTRY = AuditEntry(
+    id=0,
+    at=LONG_AGO,
+    kind=AuditKind.SIGN_IN,
+    actor=NAME,
+    actor_guid=GUID,
+    address=None,
+    subject=None,
+    detail=None,
+    hash="",
+)
 DENIED = {"first": SystemAction.PEND_WORK_ITEM, "second": SystemAction.AUTO_OPEN_NEXT_WORK_ITEM}
 
 
@@ -80,6 +93,7 @@ def furnish(tx: Transaction, mark: str) -> Things:
     hidden = work_items.save(tx, held, replace(gone, hidden_until=LONG_AGO), action=Action.PEND, by=person)
     piles.set_length(tx, person, TYPE, 2)
     answered_requests.remember(tx, person, REQUEST, digest="digest", answer=mark.encode())
+    audit.append(tx, [replace(ENTRY, detail=mark)])
     return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden)
 
 
@@ -157,6 +171,7 @@ def _look_for_own(tx: Transaction, own: Things, mark: str) -> None:
     assert [person for person in people.resources(tx) if person.name == NAME] == [own.person]
     assert people.find_all_by_name(tx, UNIT.name) == [own.unit]
     _look_for_own_organisation(tx, own, mark)
+    _look_for_own_audit(tx, mark)
     found = work_types.find(tx, TYPE)
     assert found is not None
     assert found.description == mark
@@ -166,6 +181,15 @@ def _look_for_own(tx: Transaction, own: Things, mark: str) -> None:
     for is_alone in (True, False):
         assert work_items.next_offered(tx, own.person, is_alone=is_alone) == own.offered.id
         assert work_items.next_offered(tx, own.person, work_type_id=TYPE, is_alone=is_alone) == own.offered.id
+
+
+def _look_for_own_audit(tx: Transaction, mark: str) -> None:
+    (entry,) = audit.after(tx, AuditFilter(person=NAME), after=0, most=100)
+    assert entry.detail == mark
+    assert audit.newest(tx, AuditFilter(), most=1) == [entry]
+    assert audit.highest_id(tx) == entry.id
+    earlier = audit.after(tx, AuditFilter(), after=0, most=100)[:-1]
+    assert entry.hash == audit.hash_of(earlier[-1].hash if earlier else "", entry, tx.tenancy or 0)
 
 
 def _look_for_own_organisation(tx: Transaction, own: Things, mark: str) -> None:
