@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from soapsvc import settings
+from soapsvc.command_database import opened_tenancy
 from soapsvc.console import AsJson, OfTenancy, print_rows, say
 from soapsvc.domain.audit import AuditEntry, AuditFilter, AuditKind
 
@@ -40,7 +39,7 @@ def list_entries(
     from soapsvc.usecases import audit
 
     wanted = AuditFilter(since=_in_utc(since), until=_in_utc(until), kind=kind, person=person)
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         entries = database.read(partial(audit.newest, wanted=wanted, most=most)).result()
     print_rows([_shown(entry) for entry in entries], as_json)
 
@@ -48,7 +47,7 @@ def list_entries(
 @app.command()
 def export(file: Path, tenancy: OfTenancy = None) -> None:
     """Write the whole log to a new file, one JSON object on each line, with the hashes."""
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         try:
             with file.open("x", encoding="utf-8") as lines:
                 count = sum(lines.write(f"{json.dumps(_shown(one))}\n") > 0 for one in _all(database, "Exporting"))
@@ -66,7 +65,7 @@ def verify(
     from soapsvc.usecases.audit import Chain
 
     found = including is None
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         chain = Chain(database.tenancy)
         for entry in _all(database, "Verifying"):
             if not chain.goes_on_with(entry):
@@ -109,11 +108,3 @@ def _shown(entry: AuditEntry) -> dict[str, Any]:
 
 def _in_utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
-
-
-@contextmanager
-def _database(moniker: str | None) -> Iterator["InTenancy"]:
-    from soapsvc import wiring
-
-    with wiring.opened_tenancy(settings.load({}).settings, moniker) as database:
-        yield database

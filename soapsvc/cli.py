@@ -2,11 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,9 +12,8 @@ from rich.progress import Progress
 
 from soapsvc import __version__, audit_commands, org_commands, tenancy_commands
 from soapsvc import settings as settings_module
-from soapsvc.console import AsJson, OfTenancy
-from soapsvc.console import print_rows as _print_rows
-from soapsvc.console import say as _say
+from soapsvc.command_database import opened_database, opened_tenancy
+from soapsvc.console import AsJson, OfTenancy, print_rows, say
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import WorkItemServiceError
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
@@ -35,9 +32,8 @@ app.add_typer(user, name="user")
 app.add_typer(worktype, name="worktype")
 app.add_typer(items, name="items")
 app.add_typer(audit_commands.app, name="audit")
-
-if TYPE_CHECKING:
-    from soapsvc.storage.database import Database, InTenancy
+app.add_typer(org_commands.app, name="org")
+app.add_typer(tenancy_commands.app, name="tenancy")
 
 Scope = Annotated[str | None, typer.Option(help="The unit below which it holds; everywhere unless given.")]
 _ITEMS_A_TRANSACTION = 500
@@ -71,11 +67,11 @@ def serve(
         introduction = (
             demonstration.introduce(service.default_tenancy, settings.address, demo_password) if demo else None
         )
-        _say(f"soapsvc {__version__}; whether it is ready: {settings.address}{READY}")
+        say(f"soapsvc {__version__}; whether it is ready: {settings.address}{READY}")
         for address in serving.endpoints(settings):
-            _say(f"  {address}?wsdl")
+            say(f"  {address}?wsdl")
         if introduction is not None:
-            _say(introduction)
+            say(introduction)
         serving.serve(service, settings, tls)
 
 
@@ -85,7 +81,7 @@ def migrate() -> None:
     from soapsvc import wiring
 
     done = wiring.migrate(_load())
-    _say("The database is up to date now." if done else "The database was up to date already.")
+    say("The database is up to date now." if done else "The database was up to date already.")
 
 
 @app.command()
@@ -105,9 +101,9 @@ def wsdl(
         to.mkdir(parents=True, exist_ok=True)
         for file, content in files.items():
             (to / file).write_bytes(content)
-        _say(f"{len(files)} files written to {to}")
+        say(f"{len(files)} files written to {to}")
     else:
-        _say("\n".join(sorted(files)))
+        say("\n".join(sorted(files)))
 
 
 @app.command("settings")
@@ -125,7 +121,7 @@ def list_settings(as_json: AsJson = False) -> None:
         }
         for name, field in Settings.model_fields.items()
     ]
-    _print_rows(rows, as_json)
+    print_rows(rows, as_json)
 
 
 @user.command("add")
@@ -143,11 +139,11 @@ def user_add(
     from soapsvc.usecases.sign_in import hash_password
 
     password_hash = hash_password(sys.stdin.readline().rstrip("\r\n"))
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         person = database.write(
             lambda tx: people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open)
         ).result()
-    _say(f"{person.name} {person.guid}")
+    say(f"{person.name} {person.guid}")
 
 
 @user.command("list")
@@ -155,9 +151,9 @@ def user_list(as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
     """List the people who may sign in."""
     from soapsvc.usecases import people
 
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         everyone = database.read(people.list_people).result()
-    _print_rows([{"name": person.name, "guid": person.guid} for person in everyone], as_json)
+    print_rows([{"name": person.name, "guid": person.guid} for person in everyone], as_json)
 
 
 @user.command("grant")
@@ -165,9 +161,9 @@ def user_grant(name: str, action: SystemAction, scope: Scope = None, tenancy: Of
     """Grant a person a system action, everywhere or below a unit."""
     from soapsvc.usecases import people
 
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         is_new = database.write(lambda tx: people.grant(tx, name, action, scope)).result()
-    _say(f"{name} may {action} {f'in {scope} ' if scope else ''}{'now' if is_new else 'already'}")
+    say(f"{name} may {action} {f'in {scope} ' if scope else ''}{'now' if is_new else 'already'}")
 
 
 @user.command("revoke")
@@ -175,9 +171,9 @@ def user_revoke(name: str, action: SystemAction, scope: Scope = None, tenancy: O
     """Take a person's own grants of a system action back, or the one of a unit."""
     from soapsvc.usecases import people
 
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         was_there = database.write(lambda tx: people.revoke(tx, name, action, scope)).result()
-    _say(f"{name} has {'no longer a' if was_there else 'no'} grant of {action}{f' in {scope}' if scope else ''}")
+    say(f"{name} has {'no longer a' if was_there else 'no'} grant of {action}{f' in {scope}' if scope else ''}")
 
 
 @items.command("add")
@@ -196,10 +192,10 @@ def items_add(
     offered_to = [reference.strip() for reference in offer_to.split(",")]
     made: list[int] = []
     console = Console(stderr=True)
-    with _database(tenancy) as database, Progress(console=console, disable=not console.is_terminal) as progress:
+    with opened_tenancy(tenancy) as database, Progress(console=console, disable=not console.is_terminal) as progress:
         for size in progress.track(_portions(count), description="Creating work items"):
             made += database.write(partial(scheduling.create_items, new=new, offer_to=offered_to, count=size)).result()
-    _say(json.dumps(made) if as_json else "\n".join(map(str, made)))
+    say(json.dumps(made) if as_json else "\n".join(map(str, made)))
 
 
 @items.command("list")
@@ -211,9 +207,9 @@ def items_list(
     """List work items, by id."""
     from soapsvc.usecases import history
 
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         found = database.read(lambda tx: history.list_items(tx, most)).result()
-    _print_rows([_summary(item) for item in found], as_json)
+    print_rows([_summary(item) for item in found], as_json)
 
 
 @items.command("show")
@@ -221,7 +217,7 @@ def items_show(item_id: int, as_json: AsJson = False, tenancy: OfTenancy = None)
     """Show one work item with its data."""
     from soapsvc.usecases import history
 
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         item = database.read(lambda tx: history.show_item(tx, item_id)).result()
     shown = _summary(item) | {
         "guid": item.guid,
@@ -230,9 +226,9 @@ def items_show(item_id: int, as_json: AsJson = False, tenancy: OfTenancy = None)
         "fields": {field.name: list(field.values) for field in item.fields},
     }
     if as_json:
-        _say(json.dumps(shown))
+        say(json.dumps(shown))
     else:
-        _print_rows([{"what": name, "value": value} for name, value in shown.items()], as_json=False)
+        print_rows([{"what": name, "value": value} for name, value in shown.items()], as_json=False)
 
 
 @items.command("history")
@@ -240,7 +236,7 @@ def items_history(item_id: int, as_json: AsJson = False, tenancy: OfTenancy = No
     """Show every version of a work item, oldest first."""
     from soapsvc.usecases import history
 
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         entries = database.read(lambda tx: history.history_of(tx, item_id)).result()
     rows = [
         {
@@ -254,7 +250,7 @@ def items_history(item_id: int, as_json: AsJson = False, tenancy: OfTenancy = No
         }
         for entry in entries
     ]
-    _print_rows(rows, as_json)
+    print_rows(rows, as_json)
 
 
 @items.command("verify")
@@ -264,14 +260,14 @@ def items_verify() -> None:
 
     broken: list[int] = []
     console = Console(stderr=True)
-    with _whole_database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
+    with opened_database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
         highest = database.read(history.highest_id).result()
         for after in progress.track(range(0, highest, _ITEMS_A_TRANSACTION), description="Verifying histories"):
             portion = partial(history.broken_histories, after=after, to=after + _ITEMS_A_TRANSACTION)
             broken += database.read(portion).result()
     if broken:
         sys.exit(f"soapsvc: altered histories: {len(broken)}, of the work items {', '.join(map(str, broken[:20]))}")
-    _say(f"The histories of all work items up to id {highest} are whole.")
+    say(f"The histories of all work items up to id {highest} are whole.")
 
 
 @worktype.command("load")
@@ -281,9 +277,9 @@ def worktype_load(file: Path, tenancy: OfTenancy = None) -> None:
     from soapsvc.usecases import work_types
 
     loaded = work_type_file.read(file)
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         new = database.write(lambda tx: work_types.load(tx, loaded)).result()
-    _say(f"{len(loaded)} work types loaded, {new} of them new")
+    say(f"{len(loaded)} work types loaded, {new} of them new")
 
 
 @worktype.command("list")
@@ -291,7 +287,7 @@ def worktype_list(as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
     """List the work types."""
     from soapsvc.usecases import work_types
 
-    with _database(tenancy) as database:
+    with opened_tenancy(tenancy) as database:
         found = database.read(work_types.list_all).result()
     rows = [
         {
@@ -303,27 +299,11 @@ def worktype_list(as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
         }
         for one in found
     ]
-    _print_rows(rows, as_json)
+    print_rows(rows, as_json)
 
 
 def _load(**options: Any) -> Settings:
     return settings_module.load(options).settings
-
-
-@contextmanager
-def _whole_database() -> Iterator["Database"]:
-    from soapsvc import wiring
-
-    with wiring.opened_database(_load()) as database:
-        yield database
-
-
-@contextmanager
-def _database(moniker: str | None) -> Iterator["InTenancy"]:
-    from soapsvc import wiring
-
-    with wiring.opened_tenancy(_load(), moniker) as database:
-        yield database
 
 
 def _portions(count: int) -> list[int]:
@@ -341,7 +321,3 @@ def _summary(item: Any) -> dict[str, Any]:
         "priority": item.priority,
         "owner": item.owner.name if item.owner else None,
     }
-
-
-app.add_typer(org_commands.commands(_database, _print_rows), name="org")
-app.add_typer(tenancy_commands.commands(_whole_database, _print_rows), name="tenancy")

@@ -1,78 +1,73 @@
-"""The commands about the organisation; the command line gives them its database and its ways of printing."""
+"""The commands about the organisation: load, export and show it."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soapsvc.console import AsJson, OfTenancy
+from soapsvc.command_database import opened_tenancy
+from soapsvc.console import AsJson, OfTenancy, print_rows, say
 from soapsvc.domain.organisation_model import Changes, EntityName, Link, PrivilegeGrant
 
 if TYPE_CHECKING:
-    from soapsvc.storage.database import InTenancy
     from soapsvc.usecases.organisation import Grant, Load
 
 
-def commands(
-    opened_database: Callable[[str | None], AbstractContextManager["InTenancy"]],
-    print_rows: Callable[[Sequence[Mapping[str, Any]], bool], None],
-) -> typer.Typer:
-    """Make the commands."""
-    app = typer.Typer(help="Units, groups, positions, privileges, and who is in them.", no_args_is_help=True)
+app = typer.Typer(help="Units, groups, positions, privileges, and who is in them.", no_args_is_help=True)
 
-    @app.command("load")
-    def org_load(
-        file: Path,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")] = False,
-        tenancy: OfTenancy = None,
-    ) -> None:
-        """Make the organisation what a YAML file says, and print what changes."""
-        from soapsvc import org_file
-        from soapsvc.usecases import organisation
 
-        loaded = org_file.read(file)
-        with opened_database(tenancy) as database:
-            run = database.read if dry_run else database.write
-            result = run(lambda tx: organisation.load(tx, loaded, is_dry_run=dry_run)).result()
-        for line in _lines_of(result):
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.write(f"{_summary(result, dry_run=dry_run)}\n")
+@app.command("load")
+def org_load(
+    file: Path,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")] = False,
+    tenancy: OfTenancy = None,
+) -> None:
+    """Make the organisation what a YAML file says, and print what changes."""
+    from soapsvc import org_file
+    from soapsvc.usecases import organisation
 
-    @app.command("export")
-    def org_export(
-        file: Annotated[Path | None, typer.Argument(help="Where to; standard output unless given.")] = None,
-        tenancy: OfTenancy = None,
-    ) -> None:
-        """Write the organisation as a file that loads to no difference."""
-        from soapsvc import org_file
-        from soapsvc.usecases import organisation
+    loaded = org_file.read(file)
+    with opened_tenancy(tenancy) as database:
+        run = database.read if dry_run else database.write
+        result = run(lambda tx: organisation.load(tx, loaded, is_dry_run=dry_run)).result()
+    for line in _lines_of(result):
+        say(line)
+    say(_summary(result, dry_run=dry_run))
 
-        with opened_database(tenancy) as database:
-            text = org_file.write(database.read(organisation.export).result())
-        if file is None:
-            sys.stdout.write(text)
-        else:
-            file.write_text(text, encoding="utf-8")
 
-    @app.command("show")
-    def org_show(name: str, as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
-        """Show what an entity is in and holds, what it may do, and where each comes from."""
-        from soapsvc.usecases import organisation
+@app.command("export")
+def org_export(
+    file: Annotated[Path | None, typer.Argument(help="Where to; standard output unless given.")] = None,
+    tenancy: OfTenancy = None,
+) -> None:
+    """Write the organisation as a file that loads to no difference."""
+    from soapsvc import org_file
+    from soapsvc.usecases import organisation
 
-        with opened_database(tenancy) as database:
-            place = database.read(lambda tx: organisation.show(tx, name)).result()
-        rows = [
-            {"what": above.type, "name": above.name, "in": None, "through": _said(through)}
-            for above, through in place.above
-        ]
-        rows += [{"what": "may", "name": one.action, "in": one.scope, "through": _source(one)} for one in place.grants]
-        shown = {"what": place.entity.type, "name": place.entity.name, "in": None, "through": place.entity.guid}
-        print_rows([shown, *rows], as_json)
+    with opened_tenancy(tenancy) as database:
+        text = org_file.write(database.read(organisation.export).result())
+    if file is None:
+        sys.stdout.write(text)
+    else:
+        file.write_text(text, encoding="utf-8")
 
-    return app
+
+@app.command("show")
+def org_show(name: str, as_json: AsJson = False, tenancy: OfTenancy = None) -> None:
+    """Show what an entity is in and holds, what it may do, and where each comes from."""
+    from soapsvc.usecases import organisation
+
+    with opened_tenancy(tenancy) as database:
+        place = database.read(lambda tx: organisation.show(tx, name)).result()
+    rows = [
+        {"what": above.type, "name": above.name, "in": None, "through": _said(through)}
+        for above, through in place.above
+    ]
+    rows += [{"what": "may", "name": one.action, "in": one.scope, "through": _source(one)} for one in place.grants]
+    shown = {"what": place.entity.type, "name": place.entity.name, "in": None, "through": place.entity.guid}
+    print_rows([shown, *rows], as_json)
 
 
 def _summary(result: "Load", *, dry_run: bool) -> str:
