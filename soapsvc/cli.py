@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from soapsvc import __version__, audit_commands, org_commands, tenancy_commands
+from soapsvc import __version__, audit_commands, credential_commands, org_commands, tenancy_commands
 from soapsvc import settings as settings_module
 from soapsvc.command_database import opened_database, opened_tenancy
 from soapsvc.console import AsJson, OfTenancy, print_rows, say
+from soapsvc.credential_commands import PasswordStdin, Recoverable
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import WorkItemServiceError
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
@@ -34,6 +35,12 @@ app.add_typer(items, name="items")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(org_commands.app, name="org")
 app.add_typer(tenancy_commands.app, name="tenancy")
+app.add_typer(credential_commands.principal, name="principal")
+app.add_typer(credential_commands.token_key, name="token-key")
+app.add_typer(credential_commands.secret_key, name="secret-key")
+user.command("set-password")(credential_commands.user_set_password)
+user.command("disable")(credential_commands.user_disable)
+user.command("enable")(credential_commands.user_enable)
 
 Scope = Annotated[str | None, typer.Option(help="The unit below which it holds; everywhere unless given.")]
 _ITEMS_A_TRANSACTION = 500
@@ -127,21 +134,21 @@ def list_settings(as_json: AsJson = False) -> None:
 @user.command("add")
 def user_add(
     name: str,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")],
+    password_stdin: PasswordStdin,
     guid: Annotated[str | None, typer.Option(help="The GUID that clients know the person by.")] = None,
     max_open: Annotated[int | None, typer.Option(help="The most work items that the person may have open.")] = None,
+    recoverable: Recoverable = False,
     tenancy: OfTenancy = None,
 ) -> None:
     """Add a person who may sign in."""
-    if not password_stdin:
-        raise typer.BadParameter("a password is read from standard input only: give --password-stdin")
     from soapsvc.usecases import people
-    from soapsvc.usecases.sign_in import hash_password
 
-    password_hash = hash_password(sys.stdin.readline().rstrip("\r\n"))
+    password_hash, sealed = credential_commands.read_password(password_stdin, recoverable)
     with opened_tenancy(tenancy) as database:
         person = database.write(
-            lambda tx: people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open)
+            lambda tx: people.add_person(
+                tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open, sealed=sealed
+            )
         ).result()
     say(f"{person.name} {person.guid}")
 

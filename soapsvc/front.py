@@ -16,7 +16,7 @@ LIVE, READY = "/health/live", "/health/ready"
 
 
 class Front:
-    """Routes by the first part of the path: `doors` maps prefixes such as /amxbpm/ to applications."""
+    """Routes by the first part of the path, in any case: `doors` maps prefixes such as /amxbpm/ to applications."""
 
     def __init__(self, doors: Mapping[str, Application], database: Database) -> None:
         self._doors = doors
@@ -27,15 +27,17 @@ class Front:
         if scope["type"] != "http":
             raise ValueError(f"there is no answer to {scope['type']}")
         path = scope["path"]
-        for prefix, door in self._doors.items():
-            if path.startswith(prefix):
-                await door(scope, receive, send)
-                return
-        if path in {LIVE, READY}:
+        door = self._door(path) or self._door(path.lower())
+        if door is not None:
+            await door(scope, receive, send)
+        elif path in {LIVE, READY}:
             healthy = path == LIVE or await self._is_ready()
             await _say(send, 200 if healthy else 503, "ok\n" if healthy else "not ready\n")
         else:
             await _say(send, 404, f"There is nothing here; the services are below {', '.join(self._doors)}\n")
+
+    def _door(self, path: str) -> Application | None:
+        return next((door for prefix, door in self._doors.items() if path.startswith(prefix)), None)
 
     async def _is_ready(self) -> bool:
         """Say whether both ways to the database work: the writer's too, for it may be all that is broken."""

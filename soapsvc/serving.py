@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server
 
+from soapsvc import auth_door
+from soapsvc.auth_door import AuthDoor
 from soapsvc.domain.errors import StorageUnavailable
-from soapsvc.front import Front
+from soapsvc.doorkeeping import Doorkeeping, built
+from soapsvc.front import Application, Front
+from soapsvc.origin import ClearTextAlarm
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
 from soapsvc.soap import contract
 from soapsvc.soap.application import SoapApplication
@@ -26,8 +30,7 @@ from soapsvc.soap.interface import SERVICES
 from soapsvc.storage import schema, sqlite
 from soapsvc.storage.database import Clock, Database, InTenancy, real_time
 from soapsvc.storage.memories import Memories
-from soapsvc.usecases import repeats, timers
-from soapsvc.usecases.sign_in import SignIn
+from soapsvc.usecases import repeats, single_use, timers, token_keys
 from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
 from soapsvc.wiring import database_url
@@ -67,7 +70,6 @@ def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[
     with sqlite.sole_server(sqlite.file_of(url)):
         schema.prepare(url)
         database = Database(url, clock=clock, memories=Memories(settings.credential_seconds))
-        sign_in = SignIn(database, seconds_remembered=settings.credential_seconds)
         witness = Witness(database, clock=clock)
         try:
             tenancies = KnownTenancies(
@@ -76,21 +78,25 @@ def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[
                 version_required=settings.version_required,
                 seconds=settings.credential_seconds,
             )
-            soap = _soap_door(settings, database, sign_in, tenancies, witness)
-            yield Service(Front({contract.BASE_PATH: soap}, database), database, tenancies, witness)
+            doorkeeping = built(settings, database, tenancies, clock)
+            try:
+                doors = _doors(settings, database, doorkeeping, witness)
+                yield Service(Front(doors, database), database, tenancies, witness)
+            finally:
+                doorkeeping.sign_in.close()
         finally:
-            sign_in.close()
             _record_the_rest(witness)
             database.close()
 
 
-def _soap_door(
-    settings: Settings, database: Database, sign_in: SignIn, tenancies: KnownTenancies, witness: Witness
-) -> SoapApplication:
-    return SoapApplication(
+def _doors(
+    settings: Settings, database: Database, doorkeeping: Doorkeeping, witness: Witness
+) -> dict[str, Application]:
+    """Give the doors, by the beginnings of their paths."""
+    proxies, alarm = doorkeeping.proxies, ClearTextAlarm()
+    soap = SoapApplication(
         database,
-        sign_in,
-        tenancies,
+        doorkeeping.doorkeeper,
         witness,
         public_url=settings.address,
         limits=MessageLimits(
@@ -103,7 +109,11 @@ def _soap_door(
             items=settings.batch_items,
         ),
         body_seconds=settings.body_seconds,
+        proxies=proxies,
+        alarm=alarm,
     )
+    login = AuthDoor(doorkeeping.tokens, witness, proxies=proxies, alarm=alarm, body_seconds=settings.body_seconds)
+    return {contract.BASE_PATH: soap, **dict.fromkeys(auth_door.PREFIXES, login)}
 
 
 def _record_the_rest(witness: Witness) -> None:
@@ -259,7 +269,8 @@ async def _sweep(database: Database) -> None:
         try:
             while await database.written(portion, is_long=True):
                 pass
-            await database.written(repeats.forget_old, is_long=True)
+            for forget_old in (repeats.forget_old, single_use.forget_old, token_keys.forget_old):
+                await database.written(forget_old, is_long=True)
         except Exception:  # whatever it is, hidden items must not stay hidden for it
             _log.exception("the sweep failed; it will try again")
         await asyncio.sleep(SWEEP_SECONDS)

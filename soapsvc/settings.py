@@ -1,6 +1,7 @@
 """Every setting of the service: from the command line, the environment (SOAPSVC_…), a TOML file, or its default."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from soapsvc.domain.tenancy import DEFAULT_MONIKER
+from soapsvc.origin import networks_of
 
 PREFIX = "SOAPSVC_"
 FILE_VARIABLE = f"{PREFIX}CONFIG"
@@ -30,6 +32,19 @@ def _http_url(url: str | None) -> str | None:
     return url
 
 
+def _networks(text: str | None) -> str | None:
+    networks_of(text)
+    return text
+
+
+def _header_name(name: str | None) -> str | None:
+    if name is not None and not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError("it must be the name of an HTTP header")
+    if name is not None and name.lower() in {"authorization", "host", "x-forwarded-for"}:
+        raise ValueError("this header has another meaning")
+    return name
+
+
 class Settings(BaseModel):
     """The settings, checked. Their descriptions are those that `soapsvc settings` and docs/running.md show."""
 
@@ -46,6 +61,36 @@ class Settings(BaseModel):
     )
     credential_seconds: float = Field(
         5.0, ge=0, le=60, description="How long a verified sign-in is trusted before its account is looked at again"
+    )
+    clock_skew_seconds: float = Field(
+        300.0,
+        ge=1,
+        le=3_600,
+        description="How far clocks may differ, and so how old a UsernameToken may be that says when it was made",
+    )
+    single_uses: int = Field(
+        100_000, ge=100, le=10_000_000, description="The most UsernameTokens with a Nonce that are remembered at once"
+    )
+    secret_key_file: str | None = Field(
+        None, description="A file of keys that seal what must be read again; without it no PasswordDigest is accepted"
+    )
+    token_seconds: int = Field(
+        3_600, ge=1, le=86_400, description="How long a token is valid, unless its principal has a time of its own"
+    )
+    throttle_account_failures: int = Field(
+        5, ge=1, le=1_000, description="How many failed sign-ins of an account from one address are free"
+    )
+    throttle_address_failures: int = Field(
+        50, ge=1, le=100_000, description="How many failed sign-ins from one address are free"
+    )
+    throttle_seconds: float = Field(
+        900.0, ge=0, le=86_400, description="The longest time for which further sign-ins are refused; 0 refuses none"
+    )
+    proxy_addresses: Annotated[str | None, AfterValidator(_networks)] = Field(
+        None, description="Addresses and networks of the reverse proxies to trust, divided by commas"
+    )
+    proxy_identity_header: Annotated[str | None, AfterValidator(_header_name)] = Field(
+        None, description="The header in which a trusted reverse proxy says who calls"
     )
     body_seconds: float = Field(10.0, gt=0, le=600, description="How long the body of a request may take to arrive")
     message_bytes: int = Field(2_000_000, ge=1_000, le=100_000_000, description="The most bytes that a message has")

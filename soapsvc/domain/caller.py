@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from soapsvc.domain.credentials import Scope
 from soapsvc.domain.organisation import Entity
 
 
@@ -72,9 +73,11 @@ class Standing:
 class Caller:
     """A person of a tenancy who has proven who he is.
 
-    `tenancy` is its id, `must_supply_version` its rule for what he changes.
+    `tenancy` is its id, `must_supply_version` its rule for what he changes. `scope` is how far the credentials reach
+    that he showed.
     """
 
     person: Entity
     tenancy: int
     must_supply_version: bool = False
+    scope: Scope = Scope.COMMAND

@@ -35,13 +35,15 @@ class NotAuthenticated(WorkItemServiceError):
     """Nobody we know: no credentials, or wrong ones. The message never says which part was wrong.
 
     `claimed` is whom wrong credentials named, for the audit log alone; None where there were none to judge.
+    `retry_after`, where set, says in how many seconds another attempt will be looked at.
     """
 
     code = "BRM_SECURITY_NOT_AUTHENTICATED"
 
-    def __init__(self, message: str, *, claimed: Claim | None = None) -> None:
+    def __init__(self, message: str, *, claimed: Claim | None = None, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.claimed = claimed
+        self.retry_after = retry_after
 
 
 class NotAllowed(WorkItemServiceError):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.message import Message
 from functools import lru_cache
 from typing import Any
@@ -11,17 +11,16 @@ from lxml import etree
 
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated
+from soapsvc.origin import ClearTextAlarm, Origin, Proxies
 from soapsvc.soap import contract, envelope, faults, messages, security
 from soapsvc.soap.envelope import Envelope, MessageLimits
 from soapsvc.soap.interface import OPERATIONS, SERVICES
 from soapsvc.soap.operations import Call, Operation
-from soapsvc.soap.origin import ClearTextAlarm, Origin, origin_of
 from soapsvc.soap.versions import BY_MEDIA_TYPE, SOAP12, SoapVersion
 from soapsvc.storage.database import Database, run_in
 from soapsvc.storage.transaction import Transaction
-from soapsvc.usecases import repeats
-from soapsvc.usecases.sign_in import SignIn
-from soapsvc.usecases.tenancies import KnownTenancies
+from soapsvc.usecases import access, repeats
+from soapsvc.usecases.doorkeeper import Doorkeeper
 from soapsvc.usecases.witness import Witness
 
 Scope = MutableMapping[str, Any]
@@ -34,7 +33,10 @@ _LONGEST_CONTENT_TYPE = 2_000
 _MOST_KINDS = 100
 _SMALL_MESSAGE = 50_000
 _FEW_MEMBERS = 40
-_CHALLENGE = (b"www-authenticate", b'Basic realm="soapsvc", charset="UTF-8"')
+_CHALLENGES = (
+    (b"www-authenticate", b'Basic realm="soapsvc", charset="UTF-8"'),
+    (b"www-authenticate", b'Bearer realm="soapsvc"'),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,20 @@ class SoapApplication:
     def __init__(
         self,
         database: Database,
-        sign_in: SignIn,
-        tenancies: KnownTenancies,
+        doorkeeper: Doorkeeper,
         witness: Witness,
         *,
         public_url: str,
         limits: MessageLimits,
         body_seconds: float,
+        proxies: Proxies | None = None,
+        alarm: ClearTextAlarm | None = None,
     ) -> None:
         self._database = database
-        self._sign_in = sign_in
-        self._tenancies = tenancies
+        self._doorkeeper = doorkeeper
         self._witness = witness
-        self._alarm = ClearTextAlarm()
+        self._proxies = proxies or Proxies()
+        self._alarm = alarm or ClearTextAlarm()
         self._public_url = public_url
         self._limits = limits
         self._body_seconds = body_seconds
@@ -109,7 +112,7 @@ class SoapApplication:
         headers = dict(scope["headers"])
         kind = _message_kind(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
         message = await self._body(headers, receive)
-        return await self._answer(name, message, kind, headers, origin_of(scope))
+        return await self._answer(name, message, kind, headers, scope)
 
     def _contract_file(self, name: str, query: bytes) -> Response:
         if name in SERVICES:
@@ -142,24 +145,28 @@ class SoapApplication:
             raise _Refused(408, "The message took too long to arrive", (b"connection", b"close")) from None
 
     async def _answer(
-        self, service: str, message: bytes, kind: _MessageKind, headers: dict[bytes, bytes], origin: Origin
+        self, service: str, message: bytes, kind: _MessageKind, headers: dict[bytes, bytes], scope: Scope
     ) -> Response:
         """Give the SOAP message that answers one, a fault where it must be."""
         request = caller = operation = None
+        origin = self._proxies.origin_of(scope)
         try:
             request = envelope.parse(message, kind.charset, self._limits, kind.soap)
             operation = _operation(service, request.body, kind.action or _text(headers, b"soapaction"))
-            caller = await self._caller(request, kind.soap, headers, origin)
+            vouched = self._proxies.vouched_name(scope)
+            caller = await self._caller(request, kind.soap, headers, origin, vouched)
             self._witness.signed_in(caller, origin.address)
+            access.require_scope(caller, writes=operation.writes)
             answer = await self._act(operation, caller, request, kind.soap)
             return Response(200, answer, kind.soap.content_type)
         except Exception as error:
             self._note_refusal(error, caller, operation, request, origin)
             fault = messages.fault_for(error)
             body = faults.write_fault(fault, kind.soap)
+            more = _retry_after(error)
             if isinstance(error, NotAuthenticated) and not (request and security.has_token(request.headers)):
-                return Response(401, body, kind.soap.content_type, (_CHALLENGE,))
-            return Response(kind.soap.fault_statuses[fault.code], body, kind.soap.content_type)
+                return Response(401, body, kind.soap.content_type, (*_CHALLENGES, *more))
+            return Response(kind.soap.fault_statuses[fault.code], body, kind.soap.content_type, more)
 
     def _note_refusal(
         self,
@@ -177,16 +184,22 @@ class SoapApplication:
             self._witness.refused(caller, origin.address, operation=operation.name, items=named)
 
     async def _caller(
-        self, request: Envelope, soap: SoapVersion, headers: dict[bytes, bytes], origin: Origin
+        self,
+        request: Envelope,
+        soap: SoapVersion,
+        headers: dict[bytes, bytes],
+        origin: Origin,
+        vouched: str | None,
     ) -> Caller:
-        credentials = security.credentials_of(request.headers, soap, _text(headers, b"authorization"))
-        if credentials is None:
-            raise NotAuthenticated("This service wants to know who calls: send a UsernameToken or HTTP Basic")
+        shown = security.shown_by(request.headers, soap, _text(headers, b"authorization"), vouched)
+        if shown is None:
+            raise NotAuthenticated("This service wants to know who calls: send a UsernameToken, HTTP Basic or a token")
         self._alarm.note(origin)
-        directory = await self._tenancies.directory()
-        tenancy, name = directory.meant(headers.get(b"host", b""), credentials.name)
-        caller = await self._sign_in.caller(tenancy.id, name, credentials.password)
-        return replace(caller, must_supply_version=True) if tenancy.version_required else caller
+        lifetime = security.lifetime_of(request.headers)
+        if lifetime is not None:
+            self._doorkeeper.check_lifetime(lifetime)
+        host = headers.get(b"host", b"")
+        return await self._doorkeeper.caller(shown, host=host, address=origin.address or "")
 
     async def _act(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> bytes:
         """Run the operation as one unit of work; a write's result comes when it is on disk.
@@ -244,6 +257,11 @@ def _message_kind(content_type_header: bytes, content_encoding: bytes) -> _Messa
         raise _Refused(415, "A message is written in UTF-8, UTF-16, ISO-8859-1 or US-ASCII")
     action = content_type.get_param("action", "") if soap is SOAP12 else ""
     return _MessageKind(soap, charset, action if isinstance(action, str) else "")
+
+
+def _retry_after(error: Exception) -> tuple[tuple[bytes, bytes], ...]:
+    seconds = error.retry_after if isinstance(error, NotAuthenticated) else None
+    return () if seconds is None else ((b"retry-after", b"%d" % seconds),)
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:

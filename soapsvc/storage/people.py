@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import NameTaken
 from soapsvc.domain.organisation import Entity, EntityType, guid_key
-from soapsvc.storage import standing
+from soapsvc.storage import credential_changes, standing
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import account, action_grant, entity, insert_into, of_tenancy
 from soapsvc.storage.transaction import Transaction
@@ -46,6 +46,11 @@ _SET_PASSWORD_HASH = Statement(
     sa.update(account)
     .where(account.c.entity_id == sa.bindparam("entity"), of_tenancy(account))
     .values(password_hash=sa.bindparam("new_hash"))
+)
+_SET_ENABLED = Statement(
+    sa.update(account)
+    .where(account.c.entity_id == sa.bindparam("entity"), of_tenancy(account))
+    .values(enabled=sa.bindparam("new_enabled", type_=sa.Boolean))
 )
 _scope = entity.alias("scope")
 _GRANTS = Statement(
@@ -104,7 +109,14 @@ def has_account(tx: Transaction, person: Entity) -> bool:
 
 def set_password_hash(tx: Transaction, person: Entity, password_hash: str) -> None:
     """Replace the hash of a person's password."""
+    credential_changes.note(tx)
     _SET_PASSWORD_HASH.change(tx, entity=person.id, new_hash=password_hash)
+
+
+def set_enabled(tx: Transaction, person: Entity, enabled: bool) -> None:
+    """Let a person sign in, or no longer."""
+    credential_changes.note(tx)
+    _SET_ENABLED.change(tx, entity=person.id, new_enabled=enabled)
 
 
 def find_entity(tx: Transaction, guid: str) -> Entity | None:

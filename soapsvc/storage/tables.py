@@ -301,3 +301,50 @@ audit = sa.Table(
     sa.Index("ix_audit_tenancy_id_id", "tenancy_id", "id"),
     comment="The audit log: triggers refuse every change of its rows. It outlives what it speaks of.",
 )
+
+recoverable_secret = sa.Table(
+    "recoverable_secret",
+    metadata,
+    _id_of("entity", primary_key=True),
+    _tenancy_id(),
+    sa.Column("sealed", sa.Text, nullable=False),
+    comment="Passwords that a key from outside the database opens, of those who sign in by digest.",
+)
+
+used_nonce = sa.Table(
+    "used_nonce",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    _tenancy_id(),
+    sa.Column("until", Moment, nullable=False),
+    sa.Index("ix_used_nonce_until", "until"),
+    comment="Which tokens of single use were used; kept until their age alone would have them refused.",
+)
+
+service_principal = sa.Table(
+    "service_principal",
+    metadata,
+    sa.Column("id", BigInteger, primary_key=True),
+    _tenancy_id(),
+    sa.Column("client", sa.String(100), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    _id_of("entity", nullable=False),
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.Column("secret_hash", sa.String(255), nullable=False),
+    sa.Column("lifetime_seconds", sa.Integer),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("tenancy_id", "client", "name"),
+    comment="Programs that get tokens, each to act as a person.",
+)
+
+token_key = sa.Table(
+    "token_key",
+    metadata,
+    sa.Column("kid", sa.String(36), primary_key=True),
+    _tenancy_id(),
+    sa.Column("public_key", sa.Text, nullable=False),
+    sa.Column("private_key", sa.Text),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("verifies_until", Moment),
+    comment="Keys that sign tokens; one that was replaced keeps only its public half, to verify what it signed.",
+)

@@ -39,9 +39,17 @@ class InProcess:
         self._thread.join()
         self._loop.close()
 
-    def call(self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        """Send a request to a path with its query, and wait for the answer."""
-        call = _Call(method, target, [body], headers or {})
+    def call(
+        self,
+        method: str,
+        target: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        address: str = "127.0.0.1",
+    ) -> Answer:
+        """Send a request to a path with its query, as from an address, and wait for the answer."""
+        call = _Call(method, target, [body], headers or {}, address)
         return asyncio.run_coroutine_threadsafe(call.run(self._application), self._loop).result(30)
 
 
@@ -51,6 +59,7 @@ class _Call:
     target: str
     parts: list[bytes]
     headers: Mapping[str, str]
+    address: str
     started: dict[str, Any] = field(default_factory=dict)
     answer: bytes = b""
 
@@ -62,9 +71,13 @@ class _Call:
             "path": target.path,
             "query_string": target.query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in self.headers.items()],
+            "client": (self.address, 50_000),
         }
         await application(scope, self._receive, self._send)
-        headers = {name.decode(): value.decode() for name, value in self.started["headers"]}
+        headers: dict[str, str] = {}
+        for name, value in self.started["headers"]:  # what comes several times is joined, as HTTP allows
+            before = headers.get(name.decode())
+            headers[name.decode()] = value.decode() if before is None else f"{before}, {value.decode()}"
         return Answer(self.started["status"], headers, self.answer)
 
     async def _receive(self) -> dict[str, Any]:

@@ -201,7 +201,8 @@ def over_a_socket(folder: Path, **settings: object) -> Iterator[ServiceUnderTest
 
 def _settings(folder: Path, settings: Mapping[str, object]) -> Settings:
     database = shutil.copy(_template(), folder / "soapsvc.db")
-    return Settings.model_validate({"database": f"sqlite:///{database}", **settings})
+    # Tests that give wrong passwords on purpose are not to be slowed down for it.
+    return Settings.model_validate({"database": f"sqlite:///{database}", "throttle_seconds": 0, **settings})
 
 
 @cache

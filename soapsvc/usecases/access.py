@@ -85,6 +85,12 @@ def _tied_item(tx: Transaction, caller: Caller, reference: ItemReference, operat
     return item
 
 
+def require_scope(caller: Caller, *, writes: bool) -> None:
+    """Raise NotAllowed where the caller's token is for reading only, and the operation changes something."""
+    if writes and not caller.scope.may_write:
+        raise NotAllowed(NOT_ALLOWED)
+
+
 def has_own_tie(tx: Transaction, item: WorkItem, person: Entity) -> bool:
     """Say whether an item was offered to a person or to what he is in, or is or was held by him."""
     return (

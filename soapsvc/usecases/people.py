@@ -7,21 +7,29 @@ from soapsvc.domain.audit import AuditKind
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import InvalidRequest, UnknownEntity
 from soapsvc.domain.organisation import GUID_MAX_LENGTH, NAME_MAX_LENGTH, Entity, EntityType, may_be_guid, may_be_named
-from soapsvc.storage import people
+from soapsvc.storage import people, recoverable_secrets
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import audit, organisation
 
 
 def add_person(
-    tx: Transaction, *, name: str, guid: str | None, password_hash: str, max_open_items: int | None = None
+    tx: Transaction,
+    *,
+    name: str,
+    guid: str | None,
+    password_hash: str,
+    max_open_items: int | None = None,
+    sealed: str | None = None,
 ) -> Entity:
     """Let a resource sign in: the one of this name that the organisation has, or a new one.
 
-    A new one gets a new GUID if none is given. Raises NameTaken, InvalidRequest.
+    A new one gets a new GUID if none is given. `sealed` is the password once more, for who signs in by digest.
+    Raises NameTaken, InvalidRequest.
     """
     known = people.find_resource_by_name(tx, name)
     if known is not None and guid is None and max_open_items is None and not people.has_account(tx, known):
         people.add_account(tx, known, password_hash)
+        recoverable_secrets.replace(tx, known, sealed)
         audit.record(tx, AuditKind.PERSON_ADDED, subject=name, detail=f"GUID {known.guid}")
         return known
     guid = str(uuid.uuid4()).upper() if guid is None else guid
@@ -35,6 +43,7 @@ def add_person(
     if max_open_items is not None and max_open_items < 0:
         raise InvalidRequest("The most items that a person may have open is not negative")
     person = people.add_person(tx, name=name, guid=guid, password_hash=password_hash, max_open_items=max_open_items)
+    recoverable_secrets.replace(tx, person, sealed)
     audit.record(tx, AuditKind.PERSON_ADDED, subject=name, detail=f"GUID {guid}")
     return person
 
@@ -60,10 +69,21 @@ def find_person(tx: Transaction, name: str) -> Entity:
     return person
 
 
-def set_password(tx: Transaction, name: str, password_hash: str) -> None:
-    """Replace a person's password. Raises UnknownEntity."""
-    people.set_password_hash(tx, find_person(tx, name), password_hash)
-    audit.record(tx, AuditKind.PASSWORD_CHANGED, subject=name)
+def set_password(tx: Transaction, name: str, password_hash: str, sealed: str | None = None) -> None:
+    """Replace a person's password, and with it what was kept of the old one for digests. Raises UnknownEntity."""
+    person = find_person(tx, name)
+    people.set_password_hash(tx, person, password_hash)
+    recoverable_secrets.replace(tx, person, sealed)
+    audit.record(tx, AuditKind.PASSWORD_CHANGED, subject=name, detail="recoverable" if sealed else "")
+
+
+def set_enabled(tx: Transaction, name: str, enabled: bool) -> None:
+    """Let a person sign in, or no longer. Raises UnknownEntity, also for who has no account."""
+    person = find_person(tx, name)
+    if not people.has_account(tx, person):
+        raise UnknownEntity(name)
+    people.set_enabled(tx, person, enabled)
+    audit.record(tx, AuditKind.PERSON_ENABLED if enabled else AuditKind.PERSON_DISABLED, subject=name)
 
 
 def grant(tx: Transaction, name: str, action: SystemAction, scope: str | None = None) -> bool:

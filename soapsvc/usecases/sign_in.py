@@ -18,10 +18,10 @@ import argon2
 
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import Claim, InvalidRequest, NotAuthenticated
-from soapsvc.storage import people
+from soapsvc.storage import credential_changes, people
 from soapsvc.storage.database import Database, run_in
+from soapsvc.usecases.throttle import NOT_AUTHENTICATED, Throttle
 
-NOT_AUTHENTICATED = "The user name or the password is wrong"
 PASSWORD_LENGTHS = range(8, 1025)
 MOST_REMEMBERED = 10_000
 _VERIFIERS = 2
@@ -38,25 +38,32 @@ def hash_password(password: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """A verified sign-in: who, by which stored hash, and until when the account need not be looked at."""
+    """A verified sign-in: who, by which stored hash, and until when, or which change, it is trusted unseen."""
 
     caller: Caller
     password_hash: str
     fresh_until: float
+    change: int
 
 
 class SignIn:
     """Checks names and passwords; one for a whole service, on its event loop."""
 
     def __init__(
-        self, database: Database, *, seconds_remembered: float, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        *,
+        seconds_remembered: float,
+        throttle: Throttle | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._throttle = throttle or Throttle(clock=clock)
         self._seconds = seconds_remembered
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
-        self._under_way: dict[bytes, asyncio.Future[Caller]] = {}
+        self._under_way: dict[tuple[bytes, str, int], asyncio.Future[Caller]] = {}
         self._verifiers = ThreadPoolExecutor(_VERIFIERS, "verifier")
         self._verifiers.submit(_hash_of_nobody)  # now, else the first unknown name would take longer than the others
 
@@ -64,39 +71,58 @@ class SignIn:
         """Let go of the threads; nobody waits any longer for checks that have not begun."""
         self._verifiers.shutdown(cancel_futures=True)
 
-    async def caller(self, tenancy: int, name: str, password: str) -> Caller:
-        """Give who signs in to a tenancy. Raises NotAuthenticated, with one text whatever was wrong."""
+    async def caller(self, tenancy: int, name: str, password: str, *, address: str = "") -> Caller:
+        """Give who signs in to a tenancy, from an address. Raises NotAuthenticated, with one text whatever is wrong."""
+        claimed = Claim(tenancy=tenancy, name=name)
         if len(password) > PASSWORD_LENGTHS[-1]:
-            raise NotAuthenticated(NOT_AUTHENTICATED, claimed=Claim(tenancy=tenancy, name=name))
+            raise NotAuthenticated(NOT_AUTHENTICATED, claimed=claimed)
         proof = hashlib.blake2b(f"{tenancy}:{len(name)}:{name}{password}".encode(), key=self._key).digest()
         remembered = self._remembered.get(proof)
-        if remembered is not None and self._clock() < remembered.fresh_until:
+        if (
+            remembered is not None
+            and self._clock() < remembered.fresh_until
+            and remembered.change == credential_changes.latest()
+        ):
             return remembered.caller
-        return await self._checked_once(proof, tenancy, name, password)
+        return await self._checked_once(proof, claimed, password, address)
 
-    async def _checked_once(self, proof: bytes, tenancy: int, name: str, password: str) -> Caller:
-        """Let many who sign in alike at the same moment share one check."""
-        check = self._under_way.get(proof)
+    async def verify(self, password_hash: str | None, password: str) -> bool:
+        """Compare a password with a hash, in a thread; where there is no hash, it costs the same time and is wrong."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._verifiers, _verify, password_hash, password)
+
+    async def _checked_once(self, proof: bytes, claimed: Claim, password: str, address: str) -> Caller:
+        """Let many who sign in alike at the same moment, from the same address, share one check."""
+        key = (proof, address, credential_changes.latest())  # who comes after a change must not share what came before
+        check = self._under_way.get(key)
         if check is None:
-            check = asyncio.ensure_future(self._check(proof, tenancy, name, password))
-            self._under_way[proof] = check
-            check.add_done_callback(lambda _: self._under_way.pop(proof))
+            check = asyncio.ensure_future(self._check(proof, claimed, password, address))
+            self._under_way[key] = check
+            check.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(check)
 
-    async def _check(self, proof: bytes, tenancy: int, name: str, password: str) -> Caller:
-        account = await self._database.seen(run_in(tenancy, lambda tx: people.find_account(tx, name)))
+    async def _check(self, proof: bytes, claimed: Claim, password: str, address: str) -> Caller:
+        change = credential_changes.latest()  # before the account is looked at: one that comes later is noticed later
+        find = run_in(claimed.tenancy, lambda tx: people.find_account(tx, claimed.name))
+        account = await self._database.seen(find)
         remembered = self._remembered.pop(proof, None)
         person, password_hash = account or (None, None)
         if remembered is None or remembered.password_hash != password_hash:
-            # Who does not exist costs the same time as who gave a wrong password.
-            loop = asyncio.get_running_loop()
-            if not await loop.run_in_executor(self._verifiers, _verify, password_hash, password):
-                raise NotAuthenticated(NOT_AUTHENTICATED, claimed=Claim(tenancy=tenancy, name=name))
+            # Who was verified before is not held up by others' failures: this very password was right, and still is.
+            await self._prove(claimed, password, password_hash, address)
         if person is None or password_hash is None:
-            raise NotAuthenticated(NOT_AUTHENTICATED, claimed=Claim(tenancy=tenancy, name=name))
-        caller = Caller(person=person, tenancy=tenancy)
-        self._remember(proof, _Remembered(caller, password_hash, self._clock() + self._seconds))
+            raise NotAuthenticated(NOT_AUTHENTICATED, claimed=claimed)
+        caller = Caller(person=person, tenancy=claimed.tenancy)
+        self._remember(proof, _Remembered(caller, password_hash, self._clock() + self._seconds, change))
         return caller
+
+    async def _prove(self, claimed: Claim, password: str, password_hash: str | None, address: str) -> None:
+        """Raise NotAuthenticated for a wrong password; who does not exist costs the same time as who gave one."""
+        self._throttle.begin(claimed, address)
+        if not await self.verify(password_hash, password):
+            self._throttle.failed(address)
+            raise NotAuthenticated(NOT_AUTHENTICATED, claimed=claimed)
+        self._throttle.succeeded(claimed, address)
 
     def _remember(self, proof: bytes, sign_in: _Remembered) -> None:
         self._remembered[proof] = sign_in

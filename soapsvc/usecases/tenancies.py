@@ -60,6 +60,7 @@ class Directory:
             replace(one, version_required=version_required) if one.version_required is None else one for one in every
         ]
         self._by_moniker = {one.moniker: one for one in decided}
+        self._requiring = frozenset(one.id for one in decided if one.version_required)
         self._by_label = {one.moniker.encode(): one for one in decided}
         if default.casefold() not in self._by_moniker:
             raise UnknownTenancy(default)
@@ -71,13 +72,25 @@ class Directory:
         A caller's name may begin with a moniker, as in `acme\ana`. It must then not contradict the host's. What is no
         moniker, or contradicts, stays part of a name that nobody has: he is refused as an unknown caller is.
         """
-        label = host.partition(b":")[0].partition(b".")[0]
-        of_host = self._by_label.get(label) or self._by_label.get(label.lower())
+        of_host = self._of_host(host)
         moniker, divider, name_there = name.partition("\\")
         named = self._by_moniker.get(moniker.casefold()) if divider else None
         if named is None or (of_host is not None and named is not of_host):
             return of_host or self.default, name
         return named, name_there
+
+    def bearer_of(self, host: bytes, moniker: str) -> Tenancy | None:
+        """Give the tenancy that a token names; None where there is none, or the Host header names another."""
+        named, of_host = self._by_moniker.get(moniker), self._of_host(host)
+        return named if of_host is None or named is of_host else None
+
+    def version_required(self, tenancy: int) -> bool:
+        """Say whether a tenancy refuses changes without a version."""
+        return tenancy in self._requiring
+
+    def _of_host(self, host: bytes) -> Tenancy | None:
+        label = host.partition(b":")[0].partition(b".")[0]
+        return self._by_label.get(label) or self._by_label.get(label.lower())
 
 
 class KnownTenancies:

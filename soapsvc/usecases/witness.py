@@ -14,7 +14,7 @@ from soapsvc.domain.audit import AuditKind
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import Claim
 from soapsvc.domain.organisation import Entity
-from soapsvc.storage import people
+from soapsvc.storage import people, principals
 from soapsvc.storage.database import Clock, Database, real_time
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import audit
@@ -199,4 +199,6 @@ def _tenancy_of(event: _Event) -> int:
 
 def _account(tx: Transaction, claimed: str) -> str:
     """Give a claimed name if somebody has it: else it may be a password that was typed into the wrong field."""
-    return claimed if people.find_resource_by_name(tx, claimed) else "an unknown name"
+    client, divider, name = claimed.partition("/")
+    is_known = people.find_resource_by_name(tx, claimed) or (divider and principals.find(tx, client, name))
+    return claimed if is_known else "an unknown name"

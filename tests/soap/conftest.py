@@ -48,7 +48,7 @@ def running(
 @pytest.fixture(scope="session")
 def standing_soap(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Soap]:
     """A service that lives as long as the test session."""
-    with running(template, tmp_path_factory.mktemp("standing"), credential_seconds=60) as soap:
+    with running(template, tmp_path_factory.mktemp("standing"), credential_seconds=60, throttle_seconds=0) as soap:
         yield soap
 
 

@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from soapsvc import serving
+from soapsvc import origin, serving
 from soapsvc.domain.audit import AuditFilter
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.values import parse_moment
 from soapsvc.domain.work_item import NewWorkItem
+from soapsvc.origin import ClearTextAlarm, Origin, Proxies
 from soapsvc.settings import Settings
-from soapsvc.soap import origin
-from soapsvc.soap.origin import ClearTextAlarm, Origin, origin_of
 from soapsvc.storage import audit as stored
 from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import InProcess
@@ -233,7 +232,7 @@ def test_a_warning_comes_again_after_an_hour_and_never_more_than_a_thousand_in_o
 
 @pytest.mark.parametrize("scope", [{}, {"client": None}, {"client": ("a socket in a folder", "")}])
 def test_an_origin_that_is_no_address_is_on_this_machine(scope: dict[str, Any]) -> None:
-    assert origin_of({"scheme": "http", **scope}).is_private
+    assert Proxies().origin_of({"scheme": "http", **scope}).is_private
 
 
 # Tenancies

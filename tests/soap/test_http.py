@@ -13,10 +13,10 @@ from soapsvc.soap.envelope import MessageLimits
 from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import Answer
 from soapsvc.usecases.sign_in import SignIn
-from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
 from tests.conftest import Soap
 from tests.soap.conftest import Start
+from tests.support.doors import doorkeeper
 from tests.support.soap import Fault, envelope, request
 
 SERVICE = "/amxbpm/WorkItemManagementService"
@@ -62,10 +62,10 @@ def door(database: InTenancy) -> Any:
     """A door of its own, with little patience and little room."""
     whole = database.database
     sign_in = SignIn(whole, seconds_remembered=5)
-    tenancies = KnownTenancies(whole, default="default", seconds=5)
     limits = MessageLimits(bytes=1000)
+    keeper = doorkeeper(whole, sign_in)
     yield SoapApplication(
-        whole, sign_in, tenancies, Witness(whole), public_url="http://localhost", limits=limits, body_seconds=0.05
+        whole, keeper, Witness(whole), public_url="http://localhost", limits=limits, body_seconds=0.05
     )
     sign_in.close()
 

@@ -26,6 +26,9 @@ STATEMENTS = every_statement()
 ACROSS = {
     "answered_requests._FORGET",
     "history._CHAINS",
+    "token_keys._FORGET",
+    "used_nonces._FORGET",
+    "used_nonces._LATER",
     "work_items._HIGHEST_ID",
     "work_items._DUE_ANYWHERE",
 }

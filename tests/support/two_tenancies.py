@@ -34,6 +34,7 @@ from soapsvc.storage import (
 from soapsvc.storage.database import Database, InTenancy
 from soapsvc.storage.tables import metadata
 from soapsvc.storage.transaction import Transaction
+from tests.support import two_tenancies_credentials
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NOTES = Field(name="Notes", direction=Direction.INOUT, type=FieldType.STRING, values=("as scheduled",))
@@ -72,6 +73,7 @@ class Things:
     offered: WorkItem
     opened: WorkItem
     hidden: WorkItem
+    credentials: two_tenancies_credentials.Credentials
 
     @property
     def items(self) -> Sequence[WorkItem]:
@@ -94,7 +96,8 @@ def furnish(tx: Transaction, mark: str) -> Things:
     piles.set_length(tx, person, TYPE, 2)
     answered_requests.remember(tx, person, REQUEST, digest="digest", answer=mark.encode())
     audit.append(tx, [replace(ENTRY, detail=mark)])
-    return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden)
+    credentials = two_tenancies_credentials.furnish(tx, mark, person)
+    return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden, credentials)
 
 
 def _organise(
@@ -172,6 +175,7 @@ def _look_for_own(tx: Transaction, own: Things, mark: str) -> None:
     assert people.find_all_by_name(tx, UNIT.name) == [own.unit]
     _look_for_own_organisation(tx, own, mark)
     _look_for_own_audit(tx, mark)
+    two_tenancies_credentials.look_for_own(tx, own.credentials, mark)
     found = work_types.find(tx, TYPE)
     assert found is not None
     assert found.description == mark
@@ -243,11 +247,13 @@ def _look_for_theirs(tx: Transaction, theirs: Things) -> None:
     assert not standing.units_of_item(tx, theirs.offered.id, theirs.unit)
     assert piles.length(tx, person, TYPE) == 0
     assert answered_requests.find(tx, person, REQUEST, since=LONG_AGO) is None
+    two_tenancies_credentials.look_for_theirs(tx, theirs.credentials)
 
 
 def _meddle(tx: Transaction, theirs: Things) -> None:
     """What is changed by a number that another tenancy has stays as it is."""
     people.set_password_hash(tx, theirs.person, "another hash")
+    two_tenancies_credentials.meddle(tx, theirs.credentials)
     people.revoke(tx, theirs.person, ACTION)
     people.revoke_all(tx, theirs.person, ACTION)
     _meddle_with_organisation(tx, theirs)

@@ -6,10 +6,14 @@ import argon2
 import pytest
 import sqlalchemy as sa
 
+from soapsvc.domain.credentials import Scope
 from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
 from soapsvc.storage.tables import account
-from soapsvc.usecases import people, sign_in
+from soapsvc.usecases import people, principals, sign_in
 from soapsvc.usecases.sign_in import SignIn, hash_password
+from soapsvc.usecases.tenancies import KnownTenancies
+from soapsvc.usecases.throttle import Throttle
+from soapsvc.usecases.tokens import TokenRules, Tokens
 from tests.conftest import DEFAULT_TENANCY
 
 PASSWORD = "correct horse"
@@ -50,15 +54,18 @@ def hasher(monkeypatch):
 
 @pytest.fixture
 def set_password(write, hasher):
+    """Change a password as a command does in a process of its own, of whose commit this one is not told."""
+
     def to(name: str, password: str) -> None:
-        password_hash = hasher.hash(password)
-        write(lambda tx: people.set_password(tx, name, password_hash))
+        change = sa.update(account).where(account.c.name == name).values(password_hash=hasher.hash(password))
+        write(lambda tx: tx.connection.execute(change))
 
     return to
 
 
 @pytest.fixture
 def disable(write):
+    """Disable an account as another process would."""
     return lambda name: write(
         lambda tx: tx.connection.execute(sa.update(account).where(account.c.name == name).values(enabled=False))
     )
@@ -100,6 +107,35 @@ def test_a_wrong_password_an_unknown_user_and_a_disabled_account_cannot_be_told_
         assert hasher.verified[0].startswith("$argon2id$")
 
     assert texts == {"The user name or the password is wrong"}
+
+
+def test_a_principal_costs_one_verification_whatever_is_wrong_with_it(
+    signing_in, hasher, write, disable, whole_database
+):
+    secret_hash = hasher.hash(PASSWORD)
+    for name in ("ana", "ben", "carl"):
+        write(
+            lambda tx, one=name: principals.add(
+                tx, client="c", name=one, person=None, scope=Scope.ROOT, secret_hash=secret_hash, lifetime=None
+            )
+        )
+    disable("ben")
+    write(lambda tx: principals.disable(tx, "c", "carl"))
+    known = KnownTenancies(whole_database, default="default", seconds=5)
+    rules = TokenRules(issuer="http://x")
+    tokens = Tokens(whole_database, known, signing_in, rules=rules, throttle=Throttle())
+    texts = set()
+    for name, secret in (
+        ("ana", "wrong horse"), ("nobody", PASSWORD), ("ben", PASSWORD), ("carl", PASSWORD), ("ana", PASSWORD * 999),
+    ):  # fmt: skip
+        hasher.verified.clear()
+        with pytest.raises(NotAuthenticated) as refused:
+            asyncio.run(tokens.issue("c", name, secret, host=b"", address=""))
+        texts.add(str(refused.value))
+        assert len(hasher.verified) == 1
+
+    assert len(texts) == 1
+    assert asyncio.run(tokens.issue("c", "ana", PASSWORD, host=b"", address="")).scope is Scope.ROOT
 
 
 def test_nobodys_hash_costs_what_everybodys_costs(caller, hasher):
@@ -155,6 +191,34 @@ def test_a_changed_password_is_noticed_after_that_time(caller, set_password, clo
     with pytest.raises(NotAuthenticated):
         caller()
     assert caller("ana", "another horse")
+
+
+def test_what_this_process_changes_counts_at_once(caller, hasher, write):
+    caller()
+    password_hash = hasher.hash("another horse")
+    write(lambda tx: people.set_password(tx, "ana", password_hash))
+    with pytest.raises(NotAuthenticated):
+        caller()
+    assert caller("ana", "another horse")
+
+    write(lambda tx: people.set_enabled(tx, "ana", False))
+    with pytest.raises(NotAuthenticated):
+        caller("ana", "another horse")
+    write(lambda tx: people.set_enabled(tx, "ana", True))
+    assert caller("ana", "another horse")
+
+
+def test_a_change_that_is_taken_back_changes_nothing(caller, hasher, write):
+    caller()
+
+    def fail(tx) -> None:
+        people.set_enabled(tx, "ana", False)
+        raise InvalidRequest("no")
+
+    with pytest.raises(InvalidRequest):
+        write(fail)
+    assert caller()
+    assert len(hasher.verified) == 1
 
 
 def test_a_failure_is_not_remembered(caller, hasher, set_password):

@@ -1,0 +1,138 @@
+"""Where a request comes from: an address, what a trusted proxy says of it, and whether others could read along."""
+
+import ipaddress
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from soapsvc.domain.errors import NotAuthenticated
+
+Scope = MutableMapping[str, Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+SECONDS_BETWEEN_ALARMS = 3600.0
+MOST_ADDRESSES = 1_000
+
+_FORWARDED_FOR = b"x-forwarded-for"
+_MOST_REMEMBERED = 10_000
+_LONGEST_FORWARDED = 2_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who called: an address, None where it is not known, and whether nobody on the way to here could read along."""
+
+    address: str | None
+    is_private: bool
+
+
+class Proxies:
+    """The reverse proxies to trust; what anybody else says in their headers is not even looked at."""
+
+    def __init__(self, networks: tuple[Network, ...] = (), identity_header: str | None = None) -> None:
+        self._networks = networks
+        self._identity_header = identity_header.lower().encode("ascii") if identity_header else None
+        self._is_trusted = lru_cache(_MOST_REMEMBERED)(self._is_in_a_network)
+
+    def origin_of(self, scope: Scope) -> Origin:
+        """Give the origin of a request: behind trusted proxies, the last address that is none of them."""
+        peer = _peer(scope)
+        if peer is None:
+            return Origin(None, is_private=True)
+        is_private = scope.get("scheme") == "https" or _is_this_machine(peer)
+        return Origin(self._forwarded_for(scope, peer) if self._is_proxy(peer) else peer, is_private)
+
+    def vouched_name(self, scope: Scope) -> str | None:
+        """Give the name that a trusted proxy vouches for, if there is one; from elsewhere the header is no header.
+
+        Raises NotAuthenticated where there are several, of which a stranger may have sent one, or none can be read.
+        """
+        if self._identity_header is None or not self._is_proxy(_peer(scope)):
+            return None
+        values = [value for name, value in scope["headers"] if name == self._identity_header]
+        if not values:
+            return None
+        try:
+            (name,) = (value.decode().strip() for value in values)
+        except ValueError:  # also UnicodeDecodeError
+            raise NotAuthenticated("The proxy's word on who calls cannot be read") from None
+        return name or None
+
+    def _forwarded_for(self, scope: Scope, proxy: str) -> str:
+        forwarded = b",".join(value for name, value in scope["headers"] if name == _FORWARDED_FOR).decode("latin-1")
+        for one in reversed(forwarded[-_LONGEST_FORWARDED:].split(",")):
+            address = _canonical(one.strip())
+            if address is None:
+                return proxy
+            if not self._is_trusted(address):
+                return address
+            proxy = address
+        return proxy
+
+    def _is_proxy(self, peer: str | None) -> bool:
+        return bool(self._networks) and peer is not None and self._is_trusted(peer)
+
+    def _is_in_a_network(self, address: str) -> bool:
+        canonical = _canonical(address)
+        return canonical is not None and any(ipaddress.ip_address(canonical) in network for network in self._networks)
+
+
+def networks_of(text: str | None) -> tuple[Network, ...]:
+    """Read addresses and networks that are divided by commas. Raises ValueError."""
+    return tuple(ipaddress.ip_network(one.strip()) for one in (text or "").split(",") if one.strip())
+
+
+def _peer(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return str(client[0]) if client else None
+
+
+@lru_cache(MOST_ADDRESSES)
+def _is_this_machine(address: str) -> bool:
+    canonical = _canonical(address)
+    # What is no address is the name of a socket in the file system.
+    return canonical is None or ipaddress.ip_address(canonical).is_loopback
+
+
+def _canonical(text: str) -> str | None:
+    """Give an address in its one form, that of IPv4 also where IPv6 wraps it; None for what is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+class ClearTextAlarm:
+    """Warns of credentials that came in the clear, of each address once an hour."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._raised: OrderedDict[str, float] = OrderedDict()
+
+    def note(self, origin: Origin) -> None:
+        """Look at where credentials came from; at most 1,000 warnings are written in an hour."""
+        if origin.is_private or origin.address is None:
+            return
+        now = self._clock()
+        raised = self._raised.get(origin.address)
+        if raised is not None and now - raised < SECONDS_BETWEEN_ALARMS:
+            return
+        self._forget_before(now - SECONDS_BETWEEN_ALARMS)
+        if len(self._raised) >= MOST_ADDRESSES:
+            return  # whoever has that many addresses shall not fill the log
+        self._raised[origin.address] = now
+        _log.warning(
+            "credentials came in the clear from %s: others on the way can read them; use TLS, here or in a proxy",
+            origin.address,
+        )
+
+    def _forget_before(self, moment: float) -> None:
+        while self._raised and next(iter(self._raised.values())) <= moment:
+            self._raised.popitem(last=False)

@@ -1,0 +1,95 @@
+"""Secrets that can be read again: only with the keys, of which one follows another."""
+
+import stat
+
+import pytest
+
+from soapsvc.domain.errors import StorageUnavailable
+from soapsvc.storage import recoverable_secrets, token_keys
+from soapsvc.usecases import people, sealing, vault
+from soapsvc.usecases import token_keys as keys_of_tokens
+
+SECRET = "correct horse"
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    path = tmp_path / "keys"
+    vault.add_key(path)
+    return path
+
+
+def test_what_is_sealed_shows_nothing_and_opens_again(key_file):
+    one = vault.load(str(key_file))
+    sealed = one.seal(SECRET)
+    assert SECRET not in sealed
+    assert one.seal(SECRET) != sealed
+    assert vault.load(str(key_file)).open(sealed) == SECRET
+
+
+def test_a_file_of_keys_is_for_its_owner_alone(key_file):
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert vault.add_key(key_file) == 2
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+
+
+def test_a_new_key_seals_and_an_old_one_still_opens_until_it_is_taken_out(key_file):
+    sealed = vault.load(str(key_file)).seal(SECRET)
+    vault.add_key(key_file)
+    newer = vault.load(str(key_file))
+    assert newer.open(sealed) == SECRET
+    key_file.write_text(f"# the newest\n{key_file.read_text().splitlines()[0]}\n\n")
+    only_new = vault.load(str(key_file))
+    assert only_new.open(newer.seal(SECRET)) == SECRET
+    with pytest.raises(StorageUnavailable):
+        only_new.open(sealed)
+
+
+def test_all_that_is_sealed_can_be_sealed_anew_before_an_old_key_goes(key_file, write):
+    old = vault.load(str(key_file))
+    write(lambda tx: people.set_password(tx, "ana", "hash", old.seal(SECRET)))
+    kid = write(lambda tx: keys_of_tokens.rotate(tx, old))
+    vault.add_key(key_file)
+    assert write(lambda tx: sealing.reseal(tx, vault.load(str(key_file)))) == 2
+
+    key_file.write_text(key_file.read_text().splitlines()[0])
+    only_new = vault.load(str(key_file))
+    _, sealed = write(lambda tx: recoverable_secrets.find(tx, "ana"))
+    assert only_new.open(sealed) == SECRET
+    assert write(lambda tx: keys_of_tokens.signing_key(tx, only_new))[0] == kid
+
+
+def test_private_keys_are_sealed_where_there_is_a_vault(key_file, write):
+    write(lambda tx: keys_of_tokens.rotate(tx, vault.load(str(key_file))))
+    assert "PRIVATE" not in write(token_keys.signing).private_key
+    with pytest.raises(StorageUnavailable, match="secret_key_file"):
+        write(lambda tx: keys_of_tokens.signing_key(tx, None))
+
+
+def test_a_replaced_key_keeps_only_its_public_half(write):
+    first = write(lambda tx: keys_of_tokens.rotate(tx, None))
+    write(lambda tx: keys_of_tokens.rotate(tx, None))
+    stored = write(lambda tx: token_keys.find(tx, first))
+    assert stored.private_key is None
+    assert stored.verifies_until is not None
+
+
+def test_a_new_password_takes_the_old_sealed_one_away(key_file, write):
+    one = vault.load(str(key_file))
+    write(lambda tx: people.set_password(tx, "ana", "hash", one.seal(SECRET)))
+    write(lambda tx: people.set_password(tx, "ana", "other hash"))
+    assert write(lambda tx: recoverable_secrets.find(tx, "ana")) is None
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "no key\n", "é"])
+def test_a_file_that_holds_no_keys_is_a_sentence(tmp_path, content):
+    path = tmp_path / "keys"
+    path.write_text(content)
+    with pytest.raises(StorageUnavailable, match="secret key file"):
+        vault.load(str(path))
+
+
+def test_a_file_that_is_missing_is_a_sentence(tmp_path):
+    with pytest.raises(StorageUnavailable, match="cannot be read"):
+        vault.load(str(tmp_path / "nothing"))
+    assert vault.load(None) is None
