@@ -28,6 +28,7 @@ from soapsvc.usecases.digests import digest_of
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import PASSWORD, Soap
 from tests.soap.conftest import running
+from tests.support.moved import Moved
 from tests.support.soap import Fault, envelope, request
 
 SERVICE = "WorkItemManagementService"
@@ -37,19 +38,6 @@ PROFILE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-toke
 BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
 WRONG = "The user name or the password is wrong"
 DORA = "a recoverable secret"
-
-
-class Moved:
-    """How far the service's clock is moved."""
-
-    def __init__(self) -> None:
-        self.by = timedelta()
-
-    def __call__(self) -> timedelta:
-        return self.by
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.by
 
 
 @pytest.fixture(scope="module")

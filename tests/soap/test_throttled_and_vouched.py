@@ -16,20 +16,13 @@ from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, scheduling
 from tests.conftest import PASSWORD, Soap
 from tests.soap.conftest import running
+from tests.support.moved import Moved
 from tests.support.soap import Fault, envelope, request, username_token
 
 PATH = "/amxbpm/WorkItemManagementService"
 BODY = request("getWorkItemHeader", '<workItemID id="1"/>')
 PROXY, STRANGER, HOME = "10.1.2.3", "198.51.100.7", "192.0.2.1"
 WRONG = "The user name or the password is wrong"
-
-
-class Moved:
-    def __init__(self) -> None:
-        self.by = timedelta()
-
-    def __call__(self) -> timedelta:
-        return self.by
 
 
 @pytest.fixture

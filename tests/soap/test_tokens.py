@@ -26,6 +26,7 @@ from soapsvc.usecases import people, principals, scheduling, token_keys
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import Soap
 from tests.soap.conftest import running
+from tests.support.moved import Moved
 from tests.support.soap import SERVICE_OF, Fault, envelope, request
 
 SECRET = "a secret: of a program & more"
@@ -33,14 +34,6 @@ FORM = "application/x-www-form-urlencoded"
 OAUTH, LOG_IN = "/oauth/token", "/HdaAuth/Authorize/ServicePrincipalLogIn"
 WRONG = "The client, the principal or its secret is wrong"
 ISSUER = "http://127.0.0.1:8080"
-
-
-class Moved:
-    def __init__(self) -> None:
-        self.by = timedelta()
-
-    def __call__(self) -> timedelta:
-        return self.by
 
 
 @dataclass
