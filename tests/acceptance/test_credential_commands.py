@@ -3,6 +3,7 @@
 import base64
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -112,6 +113,25 @@ def test_a_program_gets_tokens_until_it_is_disabled_and_keys_rotate(server: Serv
     assert server.run("principal", "disable", "ana", "--client", "hd").stdout == "hd/ana may sign in no longer\n"
     assert (_token(server), _status(server, f"Bearer {token}")) == (None, 401)
     assert SECRET not in server.log.read_text() + server.output.read_text()
+
+
+def test_what_a_command_disables_stops_within_the_seconds_that_it_is_trusted(tmp_path: Path) -> None:
+    server = Server(tmp_path)  # with the default: 5 seconds
+    assert server.run("migrate").returncode == 0
+    server.add_user("ana")
+    server.json("items", "add", "--name", "n", "--offer-to", "ana")
+    add = ("principal", "add", "ana", "--client", "hd", "--scope", "query", "--secret-stdin")
+    assert server.run(*add, stdin=f"{SECRET}\n").returncode == 0
+    with server:
+        shown = [_basic(PASSWORD), f"Bearer {_token(server)}"]
+        assert [_status(server, one) for one in shown] == [200, 200]
+        assert server.run("user", "disable", "ana").returncode == 0
+        deadline = time.monotonic() + 5.5
+        statuses = [200]
+        while 200 in statuses and time.monotonic() < deadline:
+            statuses = [_status(server, one) for one in shown]
+        assert statuses == [401, 401]
+        assert _token(server) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import argon2
 import pytest
 
 from soapsvc import serving
@@ -28,6 +27,7 @@ from soapsvc.usecases.tokens import WRONG_TOKEN
 from tests.conftest import PASSWORD, Soap
 from tests.support.moved import Moved
 from tests.support.soap import Fault, content_of
+from tests.support.tokens import CHEAP
 from tests.support.who_may import (
     ANYBODY,
     COMPANY_OF_ONE_UNIT,
@@ -61,9 +61,6 @@ from tests.support.who_may import (
 
 NOT_ALLOWED = "You are not allowed to do this"
 NOBODY_SIGNED_IN = "This service wants to know who calls: send a UsernameToken, HTTP Basic or a token"
-
-CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-"""These passwords need no protection, and these many tests no waiting for it."""
 
 
 def test_the_table_has_every_operation() -> None:

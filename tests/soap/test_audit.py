@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from shutil import copy
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from lxml import etree
@@ -14,6 +15,7 @@ from lxml import etree
 from soapsvc import origin, serving
 from soapsvc.domain.audit import AuditFilter
 from soapsvc.domain.caller import SystemAction
+from soapsvc.domain.credentials import Scope
 from soapsvc.domain.values import parse_moment
 from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.origin import ClearTextAlarm, Origin, Proxies
@@ -21,11 +23,12 @@ from soapsvc.settings import Settings
 from soapsvc.storage import audit as stored
 from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import InProcess
-from soapsvc.usecases import people, scheduling, tenancies
+from soapsvc.usecases import people, principals, scheduling, tenancies, token_keys
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import PASSWORD, Soap
 from tests.soap.conftest import Ask, Refused
 from tests.support.soap import content_of, envelope, username_token
+from tests.support.tokens import CHEAP, FORM, token_of
 
 WHERE = ("203.0.113.9", "4711")
 Told = tuple[str, str | None, str | None, str | None, str | None]
@@ -117,6 +120,76 @@ def test_an_operation_that_is_not_allowed_is_recorded_with_its_items(recording: 
         ("refusal", "ben", where, f"openWorkItem: work item {item}", None),
         ("refusal", "ana", where, f"skipWorkItem: work item {item}", None),
         ("refusal", "ana", where, "getAuditEntries", None),
+    ]
+
+
+def test_what_is_changed_about_credentials_is_recorded(recording: Callable[..., Any]) -> None:
+    with recording() as log:
+        write = log.soap.database.write
+        kids = []
+
+        def change(tx: Any) -> None:
+            people.set_enabled(tx, "ben", False)
+            people.set_enabled(tx, "ben", True)
+            people.set_password(tx, "ben", "a hash")
+            people.set_password(tx, "ben", "a hash", "what is sealed")
+            principals.add(
+                tx, client="crm", name="robot", person="ben", scope=Scope.QUERY, secret_hash="a hash", lifetime=None
+            )
+            principals.disable(tx, "crm", "robot")
+            kids.append(token_keys.rotate(tx, None))
+
+        write(change).result(10)
+    assert log.entries == [
+        ("person-disabled", None, None, "ben", None),
+        ("person-enabled", None, None, "ben", None),
+        ("password-changed", None, None, "ben", None),
+        ("password-changed", None, None, "ben", "recoverable"),
+        ("principal-changed", None, None, "crm/robot", "added with the scope query, acts as ben"),
+        ("principal-changed", None, None, "crm/robot", "disabled"),
+        ("key-changed", None, None, kids[0], "signs tokens from now on"),
+    ]
+
+
+def test_programs_that_get_tokens_and_those_that_do_not_are_recorded(recording: Callable[..., Any]) -> None:
+    with recording() as log:
+        secret_hash = CHEAP.hash(PASSWORD)
+        log.soap.database.write(
+            lambda tx: principals.add(
+                tx, client="crm", name="robot", person="ben", scope=Scope.QUERY, secret_hash=secret_hash, lifetime=None
+            )
+        ).result(10)
+        token = token_of(log.soap.calls, "crm/robot", PASSWORD)
+        for client, secret in (("crm/robot", "wrong secret"), ("crm/nobody", PASSWORD), ("x", PASSWORD)):
+            form = urlencode({"grant_type": "client_credentials", "client_id": client, "client_secret": secret})
+            log.soap.calls.call("POST", "/oauth/token", form.encode(), FORM)
+        log.soap.ask("lookupUser", "", user=None, authorization=f"Bearer {token}")
+        log.soap.database.write(lambda tx: principals.disable(tx, "crm", "robot")).result(10)
+        log.soap.ask("lookupUser", "", user=None, authorization=f"Bearer {token}")
+        log.soap.ask("lookupUser", "", user=None, authorization="Bearer of.no.token")
+    where = "203.0.113.9"
+    assert sorted((one for one in log.entries if one[0].startswith("sign-in")), key=str) == [
+        ("sign-in", "ben", where, None, None),
+        ("sign-in-refused", None, where, "an unknown name", None),
+        ("sign-in-refused", None, where, "an unknown name", None),
+        ("sign-in-refused", None, where, "crm/robot", "1 more"),
+        ("sign-in-refused", None, where, "crm/robot", None),
+    ]
+
+
+def test_a_message_that_was_sent_before_is_recorded_with_the_address_behind_a_trusted_proxy(
+    recording: Callable[..., Any],
+) -> None:
+    token = username_token("ana", PASSWORD).replace(
+        "</wsse:UsernameToken>", "<wsse:Nonce>bm9uY2U=</wsse:Nonce></wsse:UsernameToken>"
+    )
+    message = envelope('<own:lookupUser xmlns:own="http://resolver.api.de.n2.tibco.com"/>', token)
+    with recording(proxy_addresses="203.0.113.0/24") as log:
+        for address in ("198.51.100.1", "198.51.100.2"):
+            log.soap.post("EntityResolverService", message, user=None, x_forwarded_for=address)
+    assert log.entries == [
+        ("sign-in", "ana", "198.51.100.1", None, None),
+        ("sign-in-refused", None, "198.51.100.2", "ana", None),
     ]
 
 

@@ -25,11 +25,11 @@ from soapsvc.soap.versions import SOAP11
 from soapsvc.testing.in_process import Answer, InProcessAdapter
 from soapsvc.usecases import people, scheduling, vault
 from soapsvc.usecases.digests import digest_of
-from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import PASSWORD, Soap
 from tests.soap.conftest import running
 from tests.support.moved import Moved
 from tests.support.soap import Fault, envelope, request
+from tests.support.tokens import CHEAP
 
 SERVICE = "WorkItemManagementService"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -56,7 +56,7 @@ def digests(template: Path, tmp_path_factory: pytest.TempPathFactory, moved: Mov
         for name in ("dora", "emil"):
             soap.database.write(
                 lambda tx, one=name: people.add_person(
-                    tx, name=one, guid=None, password_hash=hash_password(DORA), sealed=keys.seal(DORA)
+                    tx, name=one, guid=None, password_hash=CHEAP.hash(DORA), sealed=keys.seal(DORA)
                 )
             ).result(10)
         soap.database.write(lambda tx: people.set_enabled(tx, "emil", False)).result(10)

@@ -23,11 +23,11 @@ from soapsvc.domain.credentials import Scope
 from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, principals, scheduling, token_keys
-from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import Soap
 from tests.soap.conftest import running
 from tests.support.moved import Moved
 from tests.support.soap import SERVICE_OF, Fault, envelope, request
+from tests.support.tokens import CHEAP
 
 SECRET = "a secret: of a program & more"
 FORM = "application/x-www-form-urlencoded"
@@ -73,7 +73,7 @@ def moved() -> Moved:
 @pytest.fixture(scope="module")
 def service(template: Path, tmp_path_factory: pytest.TempPathFactory, moved: Moved) -> Iterator[Programs]:
     folder = tmp_path_factory.mktemp("tokens")
-    secret_hash = hash_password(SECRET)
+    secret_hash = CHEAP.hash(SECRET)
     with running(template, folder, ahead=moved, throttle_seconds=0) as soap:
 
         def prepare(tx: Any) -> None:
@@ -413,7 +413,7 @@ def test_guessing_a_secret_is_slowed_down(template: Path, tmp_path: Path) -> Non
     moved = Moved()
     with running(template, tmp_path, ahead=moved, throttle_account_failures=2) as soap:
         programs = Programs(soap, tmp_path, moved)
-        secret_hash = hash_password(SECRET)
+        secret_hash = CHEAP.hash(SECRET)
         soap.database.write(
             lambda tx: principals.add(tx, client="hd", name="commander", person="ana", scope=Scope.ROOT,
                                       secret_hash=secret_hash, lifetime=None)

@@ -259,3 +259,22 @@ def test_the_audit_log_comes_and_goes_and_leaves_the_rest_as_it_was(tmp_path):
     migrate(path, command.downgrade, "0004")
 
     assert dump_of(path) == before
+
+
+def test_what_credentials_need_comes_and_goes_and_leaves_the_rest_as_it_was(tmp_path):
+    path = tmp_path / "old.db"
+    migrate(path, command.upgrade, "0005")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO entity (id, tenancy_id, type, guid, guid_key, name) VALUES (1, 1, 'RESOURCE', 'G', 'g', 'ana')"
+        )
+    before = dump_of(path)
+    migrate(path, command.upgrade, "0006")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        assert connection.execute("SELECT oldest_code FROM schema_level").fetchone() == (5,)
+        connection.execute("INSERT INTO recoverable_secret (entity_id, tenancy_id, sealed) VALUES (1, 1, 'x')")
+        connection.execute("INSERT INTO used_nonce (key, tenancy_id, until) VALUES ('k', 1, 0)")
+
+    migrate(path, command.downgrade, "0005")
+
+    assert dump_of(path) == before

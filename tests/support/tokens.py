@@ -1,9 +1,14 @@
-"""Getting a token from a service without a socket."""
+"""Secrets that cost little, and getting tokens for them from a service without a socket."""
 
 import json
 from urllib.parse import urlencode
 
+import argon2
+
 from soapsvc.testing.in_process import InProcess
+
+CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""What tests protect needs no protection, and tests no waiting for it."""
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
