@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-walk bench-memory bench-startup bench-timers lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-walk bench-sign-in bench-memory bench-startup bench-timers lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ bench: $(VENV)/stamp-dev ## race against services made with other SOAP stacks, a
 
 bench-walk: $(VENV)/stamp-dev ## what does each stage of a request take?
 	@$(PY) -m bench.walk $(ARGS)
+
+bench-sign-in: $(VENV)/stamp-dev ## what does it cost to prove who calls?
+	@$(PY) -m bench.sign_in $(ARGS)
 
 bench-memory: $(VENV)/stamp-dev ## does memory grow over a million requests?
 	@$(PY) -m bench.memory $(ARGS)

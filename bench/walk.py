@@ -76,7 +76,7 @@ def _walk_one(
 
     request = stage("parse", lambda: envelope.parse(message, None, _LIMITS, SOAP11))
     operation = OPERATIONS[str(request.body.tag)]
-    stage("credentials", lambda: security.credentials_of(request.headers, SOAP11, ""))
+    stage("credentials", lambda: security.shown_by(request.headers, SOAP11, ""))
     arguments = stage("read", lambda: codec.read(operation, request.body, _LIMITS))
     result = stage("act", lambda: operation.function(Call(tx, caller), *arguments))
     stage("write", lambda: codec.write(operation, result, SOAP11))

@@ -173,6 +173,29 @@ def test_a_moment_that_is_too_far_from_the_services_is_refused(
         assert "too old" in _refused(answer)
 
 
+def test_the_settings_say_how_far_clocks_may_differ_and_how_many_nonces_are_kept(
+    template: Path, tmp_path: Path
+) -> None:
+    moved = Moved()
+    body = request("lookupUser", "")
+    with running(template, tmp_path, ahead=moved, clock_skew_seconds=10, single_uses=100) as soap:
+
+        def status() -> int:
+            return soap.post("EntityResolverService", envelope(body, header), user=None).status
+
+        for seconds, expected in ((9, 200), (11, 500), (-11, 500)):
+            header = _token("ana", PASSWORD, kind="Text")
+            moved.by = timedelta(seconds=seconds)
+            assert status() == expected
+        moved.by = timedelta()
+        for number in range(100):
+            header = _token("ana", PASSWORD, kind="Text")
+            assert status() == (200 if number < 99 else 500)  # the first of all is still kept
+        moved.by = timedelta(seconds=25)
+        header = _token("ana", PASSWORD, kind="Text", created=_text(moved.now()))
+        assert status() == 200
+
+
 def test_a_plain_token_with_a_nonce_passes_once(post: Callable[[str], Answer]) -> None:
     header = _token("ana", PASSWORD, kind="Text")
     assert post(header).status == 200

@@ -264,6 +264,18 @@ def test_a_query_token_reads_and_does_not_write_and_a_command_token_does(program
     assert programs.call(programs.token("commander"), "allocateAndOpenWorkItem", TAKE).status == 200
 
 
+def test_a_token_reaches_no_further_than_its_principal_does_now(programs: Programs) -> None:
+    token = programs.token("commander")
+    narrow = "UPDATE service_principal SET scope = 'query' WHERE name = 'commander'"
+    _in_another_process(programs, narrow)
+    try:
+        programs.moved.by = timedelta(seconds=5.1)
+        assert programs.call(token).status == 200
+        assert _refused(programs.call(token, "allocateAndOpenWorkItem", TAKE), 500)
+    finally:
+        _in_another_process(programs, narrow.replace("query", "command"))
+
+
 def test_no_scope_allows_what_the_persons_system_actions_do_not(programs: Programs) -> None:
     cancel = ("suspendWorkItem", '<workItemID id="1"/>')
     everything = programs.token("commander")

@@ -208,6 +208,20 @@ def test_what_this_process_changes_counts_at_once(caller, hasher, write):
     assert caller("ana", "another horse")
 
 
+def test_who_comes_after_a_change_does_not_share_a_check_that_began_before_it(signing_in, write, cast):
+    async def meanwhile():
+        first = asyncio.ensure_future(signing_in.caller(DEFAULT_TENANCY, "ana", PASSWORD))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it has looked at the account
+        write(lambda tx: people.set_enabled(tx, "ana", False))
+        second = asyncio.ensure_future(signing_in.caller(DEFAULT_TENANCY, "ana", PASSWORD))
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    first, second = asyncio.run(meanwhile())
+    assert first == cast.caller("ana")
+    assert isinstance(second, NotAuthenticated)
+
+
 def test_a_change_that_is_taken_back_changes_nothing(caller, hasher, write):
     caller()
 

@@ -1,15 +1,31 @@
 """Secrets that can be read again: only with the keys, of which one follows another."""
 
+import asyncio
 import stat
 
 import pytest
 
-from soapsvc.domain.errors import StorageUnavailable
+from soapsvc.domain.credentials import PasswordDigest, SingleUse
+from soapsvc.domain.errors import Claim, NotAuthenticated, StorageUnavailable
 from soapsvc.storage import recoverable_secrets, token_keys
-from soapsvc.usecases import people, sealing, vault
+from soapsvc.storage.database import InTenancy
+from soapsvc.usecases import people, sealing, tenancies, vault
 from soapsvc.usecases import token_keys as keys_of_tokens
+from soapsvc.usecases.digests import DigestSignIn
+from soapsvc.usecases.throttle import NOT_AUTHENTICATED, Throttle
+from tests.conftest import DEFAULT_TENANCY
 
 SECRET = "correct horse"
+
+
+class CountingVault(vault.Vault):
+    """Counts what it opens."""
+
+    opened = 0
+
+    def open(self, sealed: str) -> str:
+        self.opened += 1
+        return super().open(sealed)
 
 
 @pytest.fixture
@@ -25,6 +41,37 @@ def test_what_is_sealed_shows_nothing_and_opens_again(key_file):
     assert SECRET not in sealed
     assert one.seal(SECRET) != sealed
     assert vault.load(str(key_file)).open(sealed) == SECRET
+
+
+def test_whoever_signs_in_by_digest_costs_one_unsealing_whether_he_exists_or_not(key_file, write, whole_database):
+    keys = CountingVault([key_file.read_text().strip()])
+    write(lambda tx: people.set_password(tx, "ana", "a hash", keys.seal(SECRET)))
+    write(lambda tx: people.set_password(tx, "ben", "a hash", keys.seal(SECRET)))
+    write(lambda tx: people.set_enabled(tx, "ben", False))
+    digests = DigestSignIn(whole_database, vault=keys, throttle=Throttle())
+    once = SingleUse(b"nonce", None, "")
+    for name in ("ana", "ben", "carl", "nobody"):
+        keys.opened = 0
+        claimed = Claim(tenancy=DEFAULT_TENANCY, name=name)
+        with pytest.raises(NotAuthenticated, match=NOT_AUTHENTICATED):
+            asyncio.run(digests.caller(claimed, PasswordDigest(name, b"wrong", once), address=""))
+        assert keys.opened == 1
+
+
+def test_the_secrets_of_all_tenancies_are_sealed_anew(key_file, write, database, whole_database):
+    acme = InTenancy(whole_database, write(lambda tx: tenancies.add_tenancy(tx, "acme")).id)
+    old = vault.load(str(key_file))
+    acme.write(lambda tx: people.add_person(tx, name="eve", guid=None, password_hash="x", sealed=old.seal(SECRET)))
+    for side in (acme, database):
+        side.write(lambda tx: keys_of_tokens.signing_key(tx, old)).result(10)
+    vault.add_key(key_file)
+    newer = vault.load(str(key_file))
+    assert whole_database.write(lambda tx: sealing.reseal(tx, newer)).result(10) == 3
+    newest = vault.Vault([key_file.read_text().splitlines()[0]])
+    (sealed,) = acme.read(recoverable_secrets.every).result(10)
+    assert newest.open(sealed[1]) == SECRET
+    for side in (acme, database):
+        assert side.write(lambda tx: keys_of_tokens.signing_key(tx, newest)).result(10)
 
 
 def test_a_file_of_keys_is_for_its_owner_alone(key_file):
