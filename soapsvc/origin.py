@@ -25,10 +25,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who called: an address, None where it is not known, and whether nobody on the way to here could read along."""
+    """Who called: an address, None where it is not known, and whether nobody on the way to here could read along.
+
+    `through` is the trusted proxy that passed the request on, if one did.
+    """
 
     address: str | None
     is_private: bool
+    through: str | None = None
 
 
 class Proxies:
@@ -45,7 +49,9 @@ class Proxies:
         if peer is None:
             return Origin(None, is_private=True)
         is_private = scope.get("scheme") == "https" or _is_this_machine(peer)
-        return Origin(self._forwarded_for(scope, peer) if self._is_proxy(peer) else peer, is_private)
+        if not self._is_proxy(peer):
+            return Origin(peer, is_private)
+        return Origin(self._forwarded_for(scope, peer), is_private, through=peer)
 
     def vouched_name(self, scope: Scope) -> str | None:
         """Give the name that a trusted proxy vouches for, if there is one; from elsewhere the header is no header.
@@ -118,19 +124,20 @@ class ClearTextAlarm:
 
     def note(self, origin: Origin) -> None:
         """Look at where credentials came from; at most 1,000 warnings are written in an hour."""
-        if origin.is_private or origin.address is None:
+        sender = origin.through or origin.address
+        if origin.is_private or sender is None:
             return
         now = self._clock()
-        raised = self._raised.get(origin.address)
+        raised = self._raised.get(sender)
         if raised is not None and now - raised < SECONDS_BETWEEN_ALARMS:
             return
         self._forget_before(now - SECONDS_BETWEEN_ALARMS)
         if len(self._raised) >= MOST_ADDRESSES:
             return  # whoever has that many addresses shall not fill the log
-        self._raised[origin.address] = now
+        self._raised[sender] = now
         _log.warning(
             "credentials came in the clear from %s: others on the way can read them; use TLS, here or in a proxy",
-            origin.address,
+            sender,
         )
 
     def _forget_before(self, moment: float) -> None:

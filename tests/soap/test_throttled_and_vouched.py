@@ -10,7 +10,7 @@ import pytest
 
 from soapsvc.domain.errors import NotAuthenticated
 from soapsvc.domain.work_item import NewWorkItem
-from soapsvc.origin import Proxies, networks_of
+from soapsvc.origin import ClearTextAlarm, Proxies, networks_of
 from soapsvc.settings import InvalidSettings, load
 from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, scheduling
@@ -121,6 +121,17 @@ def test_the_last_address_that_is_no_trusted_proxy_is_where_a_request_comes_from
     scope: dict[str, Any] = {"client": (PROXY, 1), "headers": [(b"x-forwarded-for", one) for one in forwarded]}
     assert Proxies(networks_of("10.0.0.0/8")).origin_of(scope).address == address
     assert Proxies().origin_of(scope).address == PROXY
+
+
+@pytest.mark.parametrize(("scheme", "warned_of"), [("http", [PROXY]), ("https", [])])
+def test_of_credentials_in_the_clear_behind_a_proxy_the_proxy_is_told_and_not_each_client(
+    caplog: pytest.LogCaptureFixture, scheme: str, warned_of: list[str]
+) -> None:
+    alarm, proxies = ClearTextAlarm(), Proxies(networks_of("10.0.0.0/8"))
+    for client in (HOME, STRANGER):
+        headers = [(b"x-forwarded-for", client.encode())]
+        alarm.note(proxies.origin_of({"client": (PROXY, 1), "headers": headers, "scheme": scheme}))
+    assert [record.args for record in caplog.records] == [(one,) for one in warned_of]
 
 
 # A proxy that vouches
