@@ -60,26 +60,26 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Load demonstration people and work items.")] = False,
     demo_password: Annotated[str | None, typer.Option(help="Their password; a new random one unless given.")] = None,
+    processes: Annotated[int | None, typer.Option(help="How many processes answer requests.")] = None,
 ) -> None:
     """Serve; the database is made on the first start and brought up to date on later ones."""
-    settings = _load(host=host, port=port)
+    settings = _load(host=host, port=port, processes=processes)
     from soapsvc import demo as demonstration
-    from soapsvc import observe, serving
+    from soapsvc import observe, serving, wiring
     from soapsvc.front import READY
 
     observe.configure_logging(level=settings.log_level, format=settings.log_format)
     serving.check_port(settings)
     tls = serving.tls_of(settings)
-    with serving.opened_service(settings) as service:
-        introduction = (
-            demonstration.introduce(service.default_tenancy, settings.address, demo_password) if demo else None
-        )
+    with serving.sole_server(settings):
+        with wiring.opened_tenancy(settings, None) as database:
+            introduction = demonstration.introduce(database, settings.address, demo_password) if demo else None
         say(f"soapsvc {__version__}; whether it is ready: {settings.address}{READY}")
         for address in serving.endpoints(settings):
             say(f"  {address}?wsdl")
         if introduction is not None:
             say(introduction)
-        serving.serve(service, settings, tls)
+        serving.serve(settings, tls)
 
 
 @app.command()

@@ -1,22 +1,23 @@
 """Builds the running service: its doors over its database, behind an HTTP server."""
 
 import asyncio
+import errno
 import logging
 import signal
 import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server
 
-from soapsvc import auth_door
+from soapsvc import auth_door, processes
 from soapsvc.auth_door import AuthDoor
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.doorkeeping import Doorkeeping, built
@@ -30,6 +31,7 @@ from soapsvc.soap.interface import SERVICES
 from soapsvc.storage import schema, sqlite
 from soapsvc.storage.database import Clock, Database, InTenancy, real_time
 from soapsvc.storage.memories import Memories
+from soapsvc.storage.neighbours import Neighbour, Neighbours
 from soapsvc.usecases import repeats, single_use, timers, token_keys
 from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 SWEEP_SECONDS = 1.0
 SWEEP_PORTION = 100
 _LISTENING_SECONDS = 10.0
+_PORT_SECONDS = 1.0
+"""How long a port may still be taken by the processes of a service that was killed just now."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,27 +70,46 @@ def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[
 
     Raises StorageUnavailable, also where another process serves the same file, and UnknownTenancy.
     """
+    with sole_server(settings), opened_part(settings, clock=clock) as service:
+        yield service
+
+
+@contextmanager
+def sole_server(settings: Settings) -> Iterator[None]:
+    """Hold the right to serve the database, and make it or bring it up to date. Raises StorageUnavailable."""
     url = database_url(settings)
     with sqlite.sole_server(sqlite.file_of(url)):
         schema.prepare(url)
-        database = Database(url, clock=clock, memories=Memories(settings.credential_seconds))
-        witness = Witness(database, clock=clock)
+        yield
+
+
+@contextmanager
+def opened_part(
+    settings: Settings, *, clock: Clock = real_time, neighbour: Neighbour | None = None
+) -> Iterator[Service]:
+    """Open what one of the processes that serve a database needs, and close it at the end.
+
+    Raises StorageUnavailable, UnknownTenancy.
+    """
+    memories = Memories(settings.credential_seconds, changes=neighbour.changes if neighbour else None)
+    database = Database(database_url(settings), clock=clock, memories=memories, neighbour=neighbour)
+    witness = Witness(database, clock=clock)
+    try:
+        tenancies = KnownTenancies(
+            database,
+            default=settings.default_tenancy,
+            version_required=settings.version_required,
+            seconds=settings.credential_seconds,
+        )
+        doorkeeping = built(settings, database, tenancies, clock)
         try:
-            tenancies = KnownTenancies(
-                database,
-                default=settings.default_tenancy,
-                version_required=settings.version_required,
-                seconds=settings.credential_seconds,
-            )
-            doorkeeping = built(settings, database, tenancies, clock)
-            try:
-                doors = _doors(settings, database, doorkeeping, witness)
-                yield Service(Front(doors, database), database, tenancies, witness)
-            finally:
-                doorkeeping.sign_in.close()
+            doors = _doors(settings, database, doorkeeping, witness)
+            yield Service(Front(doors, database), database, tenancies, witness)
         finally:
-            _record_the_rest(witness)
-            database.close()
+            doorkeeping.sign_in.close()
+    finally:
+        _record_the_rest(witness)
+        database.close()
 
 
 def _doors(
@@ -125,11 +148,17 @@ def _record_the_rest(witness: Witness) -> None:
 
 def check_port(settings: Settings) -> None:
     """Raise CannotListen where the port is taken, or the host is none of this machine."""
-    try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        socket.create_server((settings.host, settings.port), family=family).close()
-    except OSError as error:
-        raise CannotListen(f"{settings.host} port {settings.port} cannot be listened on: {error.strerror}") from None
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    deadline = time.monotonic() + _PORT_SECONDS
+    while True:
+        try:
+            socket.create_server((settings.host, settings.port), family=family).close()
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                sentence = f"{settings.host} port {settings.port} cannot be listened on: {error.strerror}"
+                raise CannotListen(sentence) from None
+        time.sleep(0.05)
 
 
 def tls_of(settings: Settings) -> "Tls | None":
@@ -159,10 +188,30 @@ def contract_files(settings: Settings) -> dict[str, bytes]:
     return {name: contract.served(name, settings.address) for name in sorted(contract.file_names())}
 
 
-def serve(service: Service, settings: Settings, tls: "Tls | None" = None) -> None:
-    """Answer requests until the process is told to stop (SIGINT, SIGTERM)."""
+def serve(settings: Settings, tls: "Tls | None" = None) -> None:
+    """Answer requests until the process is told to stop (SIGINT, SIGTERM), by as many processes as the settings say.
+
+    Who calls it holds the right to serve the database. Raises StorageUnavailable, UnknownTenancy.
+    """
+    if settings.processes == 1:
+        with opened_part(settings) as service:
+            _run(_serve(service, settings, tls))
+        return
+    if not processes.are_possible():
+        raise InvalidSettings("The setting processes cannot be more than 1 on this system")
+    neighbours = Neighbours(settings.processes)
+
+    def serve_as(number: int) -> None:
+        with opened_part(settings, neighbour=neighbours.member(number)) as service:
+            _run(_serve(service, settings, tls, sweeps=number == 0))
+            processes.heed_no_more_signals()
+
+    processes.run(settings.processes, serve_as)
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=_event_loop) as runner:
-        runner.run(_serve(service, settings, tls))
+        runner.run(serving)
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
@@ -251,9 +300,11 @@ def _use_tls(server: Server, tls: "Tls") -> None:
     )
 
 
-async def _serve(service: Service, settings: Settings, tls: "Tls | None") -> None:
+async def _serve(service: Service, settings: Settings, tls: "Tls | None", *, sweeps: bool = True) -> None:
     server = _server(service, settings, tls)
-    tasks = [asyncio.create_task(_sweep(service.database)), asyncio.create_task(_keep_recording(service.witness))]
+    tasks = [asyncio.create_task(_keep_recording(service.witness))]
+    if sweeps:
+        tasks.append(asyncio.create_task(_sweep(service.database)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)

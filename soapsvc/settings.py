@@ -53,6 +53,7 @@ class Settings(BaseModel):
     database: str = Field("sqlite:///soapsvc.db", description="The database, as a SQLAlchemy URL")
     host: str = Field("127.0.0.1", description="The address to listen on")
     port: int = Field(8080, ge=1, le=65535, description="The port to listen on")
+    processes: int = Field(1, ge=1, le=64, description="How many processes answer requests")
     public_url: Annotated[str | None, AfterValidator(_http_url)] = Field(
         None, description="The address that clients use, as it stands in the WSDLs; by default from host and port"
     )

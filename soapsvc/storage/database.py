@@ -7,6 +7,7 @@ interpreter's lock at every statement. Only what waits for the disk, the commit,
 import asyncio
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import sqlite
 from soapsvc.storage.memories import Memories
+from soapsvc.storage.neighbours import Neighbour
 from soapsvc.storage.readers import NotAtOnce, Readers
 from soapsvc.storage.tasks import Outcome, Result, Task, Unit, call_on, deliver
 from soapsvc.storage.transaction import Transaction
@@ -28,6 +30,9 @@ Clock = Callable[[datetime], datetime]
 """Gives the service's time for the database's: the same, unless a test wants another."""
 
 MOST_UNITS_A_COMMIT = 128
+
+_SECONDS_ON_LOOP = 0.1
+"""How long a batch on an event loop waits for other processes to write, before the thread waits for it."""
 
 
 def real_time(now: datetime) -> datetime:
@@ -53,12 +58,21 @@ class Database:
     StorageUnavailable. A written result, faults included, is delivered only after the COMMIT is on disk.
     """
 
-    def __init__(self, url: sa.URL, *, clock: Clock = real_time, memories: Memories | None = None) -> None:
+    def __init__(
+        self,
+        url: sa.URL,
+        *,
+        clock: Clock = real_time,
+        memories: Memories | None = None,
+        neighbour: Neighbour | None = None,
+    ) -> None:
         self.path = sqlite.file_of(url)
         self._clock = clock
         memories = memories or Memories()
         self._writer = Writer(self.path, self._now, memories)
         self._readers = Readers(self.path, self._now, memories)
+        self._neighbour = neighbour
+        self._asking_since: float | None = None
         self._turn = threading.Condition()
         """Guards the four below; who waits for it waits for the last write."""
         self._waiting: deque[Task[Any]] = deque()
@@ -165,11 +179,16 @@ class Database:
         with self._turn:
             if self._expected_on is not loop:
                 return  # the thread has taken it over
-            self._expected_on = None
+            has_begun = self._begin_at_once()
+            if not has_begun and self._can_wait_for_neighbours():
+                self._wait_for_neighbours(loop)
+                return
+            self._expected_on = self._asking_since = None
             batch = self._next_batch()
+        if not has_begun:
+            self._jobs.put(partial(self._write_batch, batch))
+            return
         try:
-            if not self._writer.begin_at_once():
-                raise NotAtOnce
             outcomes = self._writer.attempt_all(batch, may_take_long=False)
         except BaseException as error:  # whatever it is, the thread has the time to meet it again, and to say what
             self._jobs.put(partial(self._write_again, batch))
@@ -177,6 +196,25 @@ class Database:
                 raise  # the loop shall end by it, as by Ctrl-C
         else:
             self._jobs.put(partial(self._commit, batch, outcomes))
+
+    def _begin_at_once(self) -> bool:
+        try:
+            return self._writer.begin_at_once()
+        except sqlite.ERRORS:
+            self._writer.take_back()
+            return False
+
+    def _can_wait_for_neighbours(self) -> bool:
+        """Say whether it is a neighbour that writes, or most likely so: for long, it would be somebody else."""
+        if self._neighbour is None or not self._writer.is_connected:
+            return False
+        now = time.monotonic()
+        self._asking_since = self._asking_since or now
+        return now - self._asking_since < _SECONDS_ON_LOOP
+
+    def _wait_for_neighbours(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._neighbour is not None:
+            self._neighbour.when_written(loop, partial(self._write_on_loop, loop, is_soon=True))
 
     def _work(self) -> None:
         """Do what may wait for the disk, or for other processes."""
@@ -220,6 +258,8 @@ class Database:
         return batch
 
     def _end_batch(self, outcomes: list[Outcome]) -> None:
+        if self._neighbour is not None:
+            self._neighbour.tell_written()
         deliver(outcomes)
         with self._turn:
             if self._waiting:

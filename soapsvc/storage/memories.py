@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from soapsvc.storage.neighbours import Changes, OwnChanges
+
 MOST_REMEMBERED = 10_000
 
 
@@ -18,35 +20,38 @@ class _Entry:
 class Memories:
     """What all transactions of one database share, each for some seconds, and until somebody changes what it rests on.
 
-    The generation says how often that happened. A transaction has the one that was current before it began: what it
-    reads is at least as new. So what it remembers is of use as long as that is still the current one, and no longer.
+    The generation says how often that happened, in any process of the service. A transaction has the one that was
+    current before it began: what it reads is at least as new. So what it remembers is of use as long as that is still
+    the current one, and no longer.
     """
 
-    def __init__(self, seconds: float = 0.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float = 0.0, *, clock: Callable[[], float] = time.monotonic, changes: Changes | None = None
+    ) -> None:
         self._seconds = seconds
         self._clock = clock
+        self._changes = changes or OwnChanges()
         self._entries: dict[Any, _Entry] = {}
-        self._generation = 0
 
     def begin(self) -> "Memory":
         """Give what a transaction may use that begins after this call."""
-        return Memory(self, self._generation)
+        return Memory(self, self._changes.count())
 
     def forget(self) -> None:
         """Let nothing be used any more that was remembered, or is yet to be remembered by who has begun."""
-        self._generation += 1
+        self._changes.note()
         self._entries.clear()
 
     def find(self, key: Any, generation: int) -> Any:
         """Give what is remembered under a key, for a transaction of this generation; None if there is nothing."""
         entry = self._entries.get(key)
-        if entry is None or not entry.generation == generation == self._generation:
+        if entry is None or not entry.generation == generation == self._changes.count():
             return None
         return entry.value if self._clock() < entry.fresh_until else None
 
     def keep(self, key: Any, value: Any, generation: int) -> None:
         """Remember what a transaction of this generation has read, unless it is out of date already."""
-        if self._seconds <= 0 or generation != self._generation:
+        if self._seconds <= 0 or generation != self._changes.count():
             return
         if len(self._entries) >= MOST_REMEMBERED:
             self._entries.clear()

@@ -38,6 +38,11 @@ class Writer:
         self._memory = self._memories.begin()
         sqlite.begin_to_write(self._connected())
 
+    @property
+    def is_connected(self) -> bool:
+        """Say whether there is a connection; to make one takes a while."""
+        return self._connection is not None
+
     def begin_at_once(self) -> bool:
         """Begin a transaction, unless there is still something to wait for: then say no."""
         self._memory = self._memories.begin()
