@@ -1,23 +1,18 @@
 """The door where programs get tokens: OAuth's client_credentials, and ServicePrincipalLogIn."""
 
-import asyncio
 import base64
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
 from soapsvc.domain.errors import NotAuthenticated
+from soapsvc.exchange import PLAIN, Headers, Refused, Request, Response, whole_body
 from soapsvc.origin import ClearTextAlarm, Origin, Proxies
 from soapsvc.usecases.tokens import IssuedToken, ScopeTooWide, Tokens
 from soapsvc.usecases.witness import Witness
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 OAUTH, LOG_IN = "/oauth/token", "/hdaauth/authorize/serviceprincipallogin"
 PREFIXES = ("/oauth/", "/hdaauth/")
@@ -25,17 +20,9 @@ _MOST_BYTES = 16_384
 _MOST_PARAMETERS = 20
 _log = logging.getLogger(__name__)
 _FORM = "application/x-www-form-urlencoded"
-_NOT_STORED = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
-_BASIC = (b"www-authenticate", b'Basic realm="soapsvc", charset="UTF-8"')
-_BEARER = (b"www-authenticate", b'Bearer realm="soapsvc"')
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: bytes
-    content_type: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+_NOT_STORED = (("cache-control", "no-store"), ("pragma", "no-cache"))
+_BASIC = ("www-authenticate", 'Basic realm="soapsvc", charset="UTF-8"')
+_BEARER = ("www-authenticate", 'Bearer realm="soapsvc"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +38,7 @@ class _Asked:
 class _Refused(Exception):
     """A request that is answered by an error; `answer` is that."""
 
-    def __init__(self, answer: _Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -68,38 +55,36 @@ class AuthDoor:
         self._alarm = alarm
         self._body_seconds = body_seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request."""
         try:
-            answer = await self._respond(scope, receive)
+            answer = await self._respond(request)
         except _Refused as refused:
             answer = refused.answer
+        except Refused as refused:
+            answer = refused.response
         except Exception as error:  # what it was is for the log alone
             _log.error("a token could not be given", exc_info=error)
             answer = _text(503, "The service cannot do it now")
-        length = (b"content-length", b"%d" % len(answer.body))
-        headers = [(b"content-type", answer.content_type), length, *_NOT_STORED, *answer.headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+        return replace(answer, headers=(*_NOT_STORED, *answer.headers))
 
-    async def _respond(self, scope: Scope, receive: Receive) -> _Answer:
-        path = scope["path"].lower()
+    async def _respond(self, request: Request) -> Response:
+        path = request.path.lower()
         if path not in {OAUTH, LOG_IN}:
             raise _Refused(_text(404, "There is nothing here"))
-        if scope["method"] != "POST":
-            raise _Refused(_text(405, "A token is asked for by POST", (b"allow", b"POST")))
-        body = await self._body(receive)
-        headers = dict(scope["headers"])
-        origin = self._proxies.origin_of(scope)
+        if request.method != "POST":
+            raise _Refused(_text(405, "A token is asked for by POST", ("allow", "POST")))
+        body = await whole_body(request, most=_MOST_BYTES, seconds=self._body_seconds)
+        origin = self._proxies.origin_of(request)
         self._alarm.note(origin)
         if path == LOG_IN:
-            return await self._log_in(body, headers, origin)
-        return await self._oauth(body, headers, origin)
+            return await self._log_in(body, request.headers, origin)
+        return await self._oauth(body, request.headers, origin)
 
-    async def _oauth(self, body: bytes, headers: dict[bytes, bytes], origin: Origin) -> _Answer:
+    async def _oauth(self, body: bytes, headers: Headers, origin: Origin) -> Response:
         """Answer as RFC 6749 has it, sections 4.4.2, 5.1 and 5.2."""
-        form = _form(body, headers.get(b"content-type", b"").decode("latin-1"))
-        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        form = _form(body, headers.get("content-type", ""))
+        authorization = headers.get("authorization", "")
         client_id, secret = _client(form, authorization)
         if not form.get("grant_type"):
             raise _Refused(_error("invalid_request", "The grant_type is missing"))
@@ -114,19 +99,19 @@ class AuthDoor:
             ) from None
         except ScopeTooWide:
             raise _Refused(_error("invalid_scope", "The scope is unknown, or wider than the client's")) from None
-        return _Answer(200, _described(issued), b"application/json")
+        return Response(200, _described(issued), "application/json")
 
-    async def _log_in(self, body: bytes, headers: dict[bytes, bytes], origin: Origin) -> _Answer:
+    async def _log_in(self, body: bytes, headers: Headers, origin: Origin) -> Response:
         client, name, secret = _log_in_of(body)
         try:
             issued = await self._issue(_Asked(client, name, secret), headers, origin)
         except NotAuthenticated as refused:
             raise _Refused(_text(401, str(refused), _BEARER, *_retry_after(refused))) from None
-        return _Answer(200, issued.text.encode(), b"text/plain; charset=utf-8")
+        return Response(200, issued.text.encode(), PLAIN)
 
-    async def _issue(self, asked: _Asked, headers: dict[bytes, bytes], origin: Origin) -> IssuedToken:
+    async def _issue(self, asked: _Asked, headers: Headers, origin: Origin) -> IssuedToken:
         """Give a token, and have it recorded who got one or did not. Raises NotAuthenticated, ScopeTooWide."""
-        host = headers.get(b"host", b"")
+        host = headers.get("host", "").encode()
         try:
             issued = await self._tokens.issue(
                 asked.client,
@@ -142,22 +127,6 @@ class AuthDoor:
             raise
         self._witness.signed_in(issued.caller, origin.address)
         return issued
-
-    async def _body(self, receive: Receive) -> bytes:
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._body_seconds):
-                while True:
-                    part = await receive()
-                    if part["type"] == "http.disconnect":
-                        raise _Refused(_text(400, "The connection ended within the request"))
-                    body += part.get("body", b"")
-                    if len(body) > _MOST_BYTES:
-                        raise _Refused(_text(413, f"A request may have {_MOST_BYTES} bytes", (b"connection", b"close")))
-                    if not part.get("more_body"):
-                        return bytes(body)
-        except TimeoutError:
-            raise _Refused(_text(408, "The request took too long to arrive", (b"connection", b"close"))) from None
 
 
 def _form(body: bytes, content_type: str) -> dict[str, str]:
@@ -226,14 +195,14 @@ def _described(issued: IssuedToken) -> bytes:
     )
 
 
-def _error(code: str, description: str, *, status: int = 400, headers: tuple[tuple[bytes, bytes], ...] = ()) -> _Answer:
+def _error(code: str, description: str, *, status: int = 400, headers: tuple[tuple[str, str], ...] = ()) -> Response:
     body = msgspec.json.encode({"error": code, "error_description": description})
-    return _Answer(status, body, b"application/json", headers)
+    return Response(status, body, "application/json", headers)
 
 
-def _text(status: int, text: str, *headers: tuple[bytes, bytes]) -> _Answer:
-    return _Answer(status, f"{text}\n".encode(), b"text/plain; charset=utf-8", headers)
+def _text(status: int, text: str, *headers: tuple[str, str]) -> Response:
+    return Response(status, f"{text}\n".encode(), PLAIN, headers)
 
 
-def _retry_after(refused: NotAuthenticated) -> tuple[tuple[bytes, bytes], ...]:
-    return () if refused.retry_after is None else ((b"retry-after", b"%d" % refused.retry_after),)
+def _retry_after(refused: NotAuthenticated) -> tuple[tuple[str, str], ...]:
+    return () if refused.retry_after is None else (("retry-after", str(refused.retry_after)),)

@@ -1,42 +1,37 @@
-"""The one ASGI application: sends each request to its door, and answers for the service's health."""
+"""The front of the service: sends each request to its door, and answers for the service's health."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 
 from soapsvc.domain.errors import StorageUnavailable
+from soapsvc.exchange import Door, Refused, Request, Response
 from soapsvc.storage import schema
 from soapsvc.storage.database import Database
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LIVE, READY = "/health/live", "/health/ready"
 
 
 class Front:
-    """Routes by the first part of the path, in any case: `doors` maps prefixes such as /amxbpm/ to applications."""
+    """Routes by the first part of the path, in any case: `doors` maps prefixes such as /amxbpm/ to doors."""
 
-    def __init__(self, doors: Mapping[str, Application], database: Database) -> None:
+    def __init__(self, doors: Mapping[str, Door], database: Database) -> None:
         self._doors = doors
         self._database = database
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request."""
-        if scope["type"] != "http":
-            raise ValueError(f"there is no answer to {scope['type']}")
-        path = scope["path"]
+        path = request.path
         door = self._door(path) or self._door(path.lower())
-        if door is not None:
-            await door(scope, receive, send)
-        elif path in {LIVE, READY}:
-            healthy = path == LIVE or await self._is_ready()
-            await _say(send, 200 if healthy else 503, "ok\n" if healthy else "not ready\n")
-        else:
-            await _say(send, 404, f"There is nothing here; the services are below {', '.join(self._doors)}\n")
+        try:
+            if door is not None:
+                return await door(request)
+            if path in {LIVE, READY}:
+                healthy = path == LIVE or await self._is_ready()
+                return Response(200, b"ok\n") if healthy else Response(503, b"not ready\n")
+            raise Refused(404, f"There is nothing here; the services are below {', '.join(self._doors)}")
+        except Refused as refusal:
+            return refusal.response
 
-    def _door(self, path: str) -> Application | None:
+    def _door(self, path: str) -> Door | None:
         return next((door for prefix, door in self._doors.items() if path.startswith(prefix)), None)
 
     async def _is_ready(self) -> bool:
@@ -47,9 +42,3 @@ class Front:
         except StorageUnavailable:
             return False
         return True
-
-
-async def _say(send: Send, status: int, text: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text.encode()})

@@ -4,20 +4,19 @@ import ipaddress
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from soapsvc.domain.errors import NotAuthenticated
+from soapsvc.exchange import Request
 
-Scope = MutableMapping[str, Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SECONDS_BETWEEN_ALARMS = 3600.0
 MOST_ADDRESSES = 1_000
 
-_FORWARDED_FOR = b"x-forwarded-for"
+_FORWARDED_FOR = "x-forwarded-for"
 _MOST_REMEMBERED = 10_000
 _LONGEST_FORWARDED = 2_000
 _log = logging.getLogger(__name__)
@@ -40,37 +39,33 @@ class Proxies:
 
     def __init__(self, networks: tuple[Network, ...] = (), identity_header: str | None = None) -> None:
         self._networks = networks
-        self._identity_header = identity_header.lower().encode("ascii") if identity_header else None
+        self._identity_header = identity_header.lower() if identity_header else None
         self._is_trusted = lru_cache(_MOST_REMEMBERED)(self._is_in_a_network)
 
-    def origin_of(self, scope: Scope) -> Origin:
+    def origin_of(self, request: Request) -> Origin:
         """Give the origin of a request: behind trusted proxies, the last address that is none of them."""
-        peer = _peer(scope)
-        if peer is None:
+        peer = request.address
+        if not peer:
             return Origin(None, is_private=True)
-        is_private = scope.get("scheme") == "https" or _is_this_machine(peer)
+        is_private = request.is_secure or _is_this_machine(peer)
         if not self._is_proxy(peer):
             return Origin(peer, is_private)
-        return Origin(self._forwarded_for(scope, peer), is_private, through=peer)
+        return Origin(self._forwarded_for(request, peer), is_private, through=peer)
 
-    def vouched_name(self, scope: Scope) -> str | None:
+    def vouched_name(self, request: Request) -> str | None:
         """Give the name that a trusted proxy vouches for, if there is one; from elsewhere the header is no header.
 
-        Raises NotAuthenticated where there are several, of which a stranger may have sent one, or none can be read.
+        Raises NotAuthenticated where there are several, of which a stranger may have sent one.
         """
-        if self._identity_header is None or not self._is_proxy(_peer(scope)):
+        if self._identity_header is None or not self._is_proxy(request.address):
             return None
-        values = [value for name, value in scope["headers"] if name == self._identity_header]
-        if not values:
-            return None
-        try:
-            (name,) = (value.decode().strip() for value in values)
-        except ValueError:  # also UnicodeDecodeError
-            raise NotAuthenticated("The proxy's word on who calls cannot be read") from None
-        return name or None
+        values = request.headers.get_all(self._identity_header)
+        if len(values) > 1:
+            raise NotAuthenticated("The proxy's word on who calls cannot be read")
+        return (values[0].strip() or None) if values else None
 
-    def _forwarded_for(self, scope: Scope, proxy: str) -> str:
-        forwarded = b",".join(value for name, value in scope["headers"] if name == _FORWARDED_FOR).decode("latin-1")
+    def _forwarded_for(self, request: Request, proxy: str) -> str:
+        forwarded = ",".join(request.headers.get_all(_FORWARDED_FOR))
         for one in reversed(forwarded[-_LONGEST_FORWARDED:].split(",")):
             address = _canonical(one.strip())
             if address is None:
@@ -91,11 +86,6 @@ class Proxies:
 def networks_of(text: str | None) -> tuple[Network, ...]:
     """Read addresses and networks that are divided by commas. Raises ValueError."""
     return tuple(ipaddress.ip_network(one.strip()) for one in (text or "").split(",") if one.strip())
-
-
-def _peer(scope: Scope) -> str | None:
-    client = scope.get("client")
-    return str(client[0]) if client else None
 
 
 @lru_cache(MOST_ADDRESSES)

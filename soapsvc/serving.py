@@ -21,8 +21,10 @@ from soapsvc import auth_door, processes
 from soapsvc.auth_door import AuthDoor
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.doorkeeping import Doorkeeping, built
-from soapsvc.front import Application, Front
+from soapsvc.exchange import Door
+from soapsvc.front import Front
 from soapsvc.origin import ClearTextAlarm
+from soapsvc.rsgi import Rsgi
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
 from soapsvc.soap import contract
 from soapsvc.soap.application import SoapApplication
@@ -51,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: its ASGI application, its database, and what waits to be recorded in the audit log."""
+    """A running service: its front, its database, and what waits to be recorded in the audit log."""
 
     application: Front
     database: Database
@@ -112,9 +114,7 @@ def opened_part(
         database.close()
 
 
-def _doors(
-    settings: Settings, database: Database, doorkeeping: Doorkeeping, witness: Witness
-) -> dict[str, Application]:
+def _doors(settings: Settings, database: Database, doorkeeping: Doorkeeping, witness: Witness) -> dict[str, Door]:
     """Give the doors, by the beginnings of their paths."""
     proxies, alarm = doorkeeping.proxies, ClearTextAlarm()
     soap = SoapApplication(
@@ -260,10 +260,10 @@ def _wait_for(settings: Settings) -> None:
 
 def _server(service: Service, settings: Settings, tls: "Tls | None") -> Server:
     server = Server(
-        service.application,
+        Rsgi(service.application),
         address=settings.host,
         port=settings.port,
-        interface=Interfaces.ASGINL,
+        interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         websockets=False,
         backlog=1024,

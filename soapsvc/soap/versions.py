@@ -28,9 +28,9 @@ class SoapVersion:
         return qualified(self.namespace, local)
 
     @cached_property
-    def content_type(self) -> bytes:
+    def content_type(self) -> str:
         """What an answer says that it is."""
-        return f"{self.media_type}; charset=utf-8".encode()
+        return f"{self.media_type}; charset=utf-8"
 
     @cached_property
     def start_of_message(self) -> str:

@@ -1,16 +1,18 @@
-"""Calls an ASGI application without a socket, also as a transport for zeep."""
+"""Calls a door without a socket, also as a transport for zeep."""
 
 import asyncio
 import io
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
+
+from soapsvc.exchange import Door, HeaderFields, Request, head
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,10 @@ class Answer:
 
 
 class InProcess:
-    """Runs an application on an event loop of its own, in a thread; calls may come from any thread."""
+    """Runs a door on an event loop of its own, in a thread; calls may come from any thread."""
 
-    def __init__(self, application: Any) -> None:
-        self._application = application
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -49,48 +51,22 @@ class InProcess:
         address: str = "127.0.0.1",
     ) -> Answer:
         """Send a request to a path with its query, as from an address, and wait for the answer."""
-        call = _Call(method, target, [body], headers or {}, address)
-        return asyncio.run_coroutine_threadsafe(call.run(self._application), self._loop).result(30)
+        parts = [body]
+
+        async def next_part() -> bytes | None:
+            return parts.pop() if parts else None
+
+        where, fields = urlsplit(target), HeaderFields((headers or {}).items())
+        request = Request(method, where.path, where.query, fields, next_part, address)
+        return asyncio.run_coroutine_threadsafe(_answer(self._door, request), self._loop).result(30)
 
 
-@dataclass
-class _Call:
-    method: str
-    target: str
-    parts: list[bytes]
-    headers: Mapping[str, str]
-    address: str
-    started: dict[str, Any] = field(default_factory=dict)
-    answer: bytes = b""
-
-    async def run(self, application: Any) -> Answer:
-        target = urlsplit(self.target)
-        scope = {
-            "type": "http",
-            "method": self.method,
-            "path": target.path,
-            "query_string": target.query.encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in self.headers.items()],
-            "client": (self.address, 50_000),
-        }
-        await application(scope, self._receive, self._send)
-        headers: dict[str, str] = {}
-        for name, value in self.started["headers"]:  # what comes several times is joined, as HTTP allows
-            before = headers.get(name.decode())
-            headers[name.decode()] = value.decode() if before is None else f"{before}, {value.decode()}"
-        return Answer(self.started["status"], headers, self.answer)
-
-    async def _receive(self) -> dict[str, Any]:
-        if not self.parts:
-            return {"type": "http.disconnect"}
-        part = self.parts.pop(0)
-        return {"type": "http.request", "body": part, "more_body": bool(self.parts)}
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            self.started = message
-        else:
-            self.answer += message.get("body", b"")
+async def _answer(door: Door, request: Request) -> Answer:
+    response = await door(request)
+    headers: dict[str, str] = {}
+    for name, value in head(response):  # what comes several times is joined, as HTTP allows
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Answer(response.status, headers, b"" if request.method == "HEAD" else response.body)
 
 
 class InProcessAdapter(BaseAdapter):

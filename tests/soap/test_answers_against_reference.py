@@ -291,7 +291,7 @@ def _canonical(message: bytes) -> bytes:
 def test_the_answer_is_what_the_reference_writes(twins: Twins, name: str, soap: SoapVersion) -> None:
     row = ROWS[name]
     message = row.body(twins.ids[name, soap.number], soap.namespace)
-    kind = {"content-type": soap.content_type.decode()}
+    kind = {"content-type": soap.content_type}
     answer = twins.soap.post(SERVICE_OF[row.operation], message, user=row.user, **kind)
     written = _by_reference(twins.database, BY_NAME[row.operation], message, row.user, soap)
     assert _canonical(answer.body) == _canonical(written)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.credentials import Scope
 from soapsvc.domain.values import parse_moment
 from soapsvc.domain.work_item import NewWorkItem
+from soapsvc.exchange import HeaderFields, Request, Response
 from soapsvc.origin import ClearTextAlarm, Origin, Proxies
 from soapsvc.settings import Settings
 from soapsvc.storage import audit as stored
@@ -30,7 +32,7 @@ from tests.soap.conftest import Ask, Refused
 from tests.support.soap import content_of, envelope, username_token
 from tests.support.tokens import CHEAP, FORM, token_of
 
-WHERE = ("203.0.113.9", "4711")
+WHERE = "203.0.113.9"
 Told = tuple[str, str | None, str | None, str | None, str | None]
 
 
@@ -45,13 +47,13 @@ class Recording:
 @pytest.fixture
 def recording(template: Path, tmp_path: Path) -> Callable[..., Any]:
     @contextmanager
-    def start(client: tuple[str, str] = WHERE, scheme: str = "http", **options: Any) -> Iterator[Recording]:
+    def start(client: str = WHERE, scheme: str = "http", **options: Any) -> Iterator[Recording]:
         path = copy(template, tmp_path / "soapsvc.db")
         with serving.opened_service(Settings(database=f"sqlite:///{path}", **options)) as service:
             before = service.default_tenancy.read(stored.highest_id).result(10)
 
-            async def from_there(scope: Any, receive: Any, send: Any) -> None:
-                await service.application(scope | {"client": client, "scheme": scheme}, receive, send)
+            async def from_there(request: Request) -> Response:
+                return await service.application(replace(request, address=client, is_secure=scheme == "https"))
 
             with InProcess(from_there) as calls:
                 result = Recording(Soap(calls, service.default_tenancy))
@@ -258,12 +260,12 @@ def test_a_name_that_nobody_signs_in_with_any_more_can_still_be_written_as_xml(a
     [
         (WHERE, "http", True),
         (WHERE, "https", False),
-        (("2001:db8::1", "4711"), "http", True),
-        (("127.0.0.1", "4711"), "http", False),
-        (("127.8.9.1", "4711"), "http", False),
-        (("::1", "4711"), "http", False),
-        (("::ffff:127.0.0.1", "4711"), "http", False),
-        (("::ffff:203.0.113.9", "4711"), "http", True),
+        ("2001:db8::1", "http", True),
+        ("127.0.0.1", "http", False),
+        ("127.8.9.1", "http", False),
+        ("::1", "http", False),
+        ("::ffff:127.0.0.1", "http", False),
+        ("::ffff:203.0.113.9", "http", True),
     ],
 )
 def test_credentials_in_the_clear_from_another_host_are_warned_of_once(
@@ -303,9 +305,11 @@ def test_a_warning_comes_again_after_an_hour_and_never_more_than_a_thousand_in_o
     assert len(caplog.records) == origin.MOST_ADDRESSES + 2
 
 
-@pytest.mark.parametrize("scope", [{}, {"client": None}, {"client": ("a socket in a folder", "")}])
-def test_an_origin_that_is_no_address_is_on_this_machine(scope: dict[str, Any]) -> None:
-    assert Proxies().origin_of({"scheme": "http", **scope}).is_private
+@pytest.mark.parametrize("address", [None, "", "a socket in a folder"])
+def test_an_origin_that_is_no_address_is_on_this_machine(address: str | None) -> None:
+    async def nothing() -> None: ...
+
+    assert Proxies().origin_of(Request("GET", "/", "", HeaderFields(), nothing, address)).is_private
 
 
 # Tenancies
@@ -326,10 +330,10 @@ def test_each_tenancy_has_a_log_of_its_own(recording: Callable[..., Any]) -> Non
     assert b"GUID-of-eve" not in ours.body
     assert b"GUID-of-ana" in ours.body
     assert [one[:4] for one in _entries(whole.path, 0, "acme")][3:] == [
-        ("sign-in", "eve", WHERE[0], None),
-        ("sign-in-refused", None, WHERE[0], "eve"),
+        ("sign-in", "eve", WHERE, None),
+        ("sign-in-refused", None, WHERE, "eve"),
     ]
     assert [one[:4] for one in log.entries] == [
-        ("sign-in", "supervisor", WHERE[0], None),
-        ("sign-in-refused", None, WHERE[0], "an unknown name"),
+        ("sign-in", "supervisor", WHERE, None),
+        ("sign-in-refused", None, WHERE, "an unknown name"),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from soapsvc.front import Front
+from soapsvc.exchange import Disconnected, Door, Refused, Request, Response, head
 from soapsvc.soap.application import SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.storage.database import InTenancy
@@ -21,40 +21,33 @@ from tests.support.soap import Fault, envelope, request
 
 SERVICE = "/amxbpm/WorkItemManagementService"
 MESSAGE = envelope(request("getWorkItemHeader", '<workItemID id="1"/>'))
-Part = dict[str, Any]
+Part = bytes | None
 
 
 def _call(
-    application: Any,
+    door: Door,
     parts: Iterable[Part],
     *,
     headers: dict[str, str] | None = None,
     then: Callable[[], Awaitable[Part]] | None = None,
 ) -> Answer:
-    """Call an application with the parts of a body, then with whatever `then` gives."""
+    """Call a door with the parts of a body, then with whatever `then` gives."""
     waiting = list(parts)
-    sent: list[Part] = []
 
-    async def receive() -> Part:
+    async def next_part() -> Part:
         if waiting:
             return waiting.pop(0)
-        assert then is not None, "the application asked for more than there is"
+        assert then is not None, "the door asked for more than there is"
         return await then()
 
-    async def send(message: Part) -> None:
-        sent.append(message)
+    async def answer() -> Response:
+        try:
+            return await door(Request("POST", SERVICE, "", {"content-type": "text/xml"} | (headers or {}), next_part))
+        except Refused as refusal:
+            return refusal.response
 
-    named = {"content-type": "text/xml"} | (headers or {})
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": SERVICE,
-        "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
-    }
-    asyncio.run(asyncio.wait_for(application(scope, receive, send), 20))
-    start, body = sent
-    return Answer(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, body["body"])
+    response = asyncio.run(asyncio.wait_for(answer(), 20))
+    return Answer(response.status, dict(head(response)), response.body)
 
 
 @pytest.fixture
@@ -75,7 +68,7 @@ async def _never() -> Part:
 
 
 async def _gone() -> Part:
-    return {"type": "http.disconnect"}
+    raise Disconnected
 
 
 # Methods and addresses
@@ -172,50 +165,46 @@ def test_a_message_that_announces_too_much_is_refused_before_it_is_read(door: An
 
 @pytest.mark.parametrize("parts", [[1001], [1000, 1], [1] * 1001, [10**6]])
 def test_a_message_that_is_too_large_is_refused_as_soon_as_that_is_known(door: Any, parts: list[int]) -> None:
-    body = [{"type": "http.request", "body": b"x" * size, "more_body": True} for size in parts]
-    answer = _call(door, body, then=_never)
+    answer = _call(door, [b"x" * size for size in parts], then=_never)
     assert (answer.status, answer.headers["connection"]) == (413, "close")
     assert b"1000 bytes" in answer.body
 
 
 @pytest.mark.parametrize("length", ["1", "1000", "abc", "-1", "1e9", "", " 5"])
 def test_the_announced_length_is_not_relied_on_otherwise(door: Any, length: str) -> None:
-    body = [{"type": "http.request", "body": b"<x/>", "more_body": False}]
-    answer = _call(door, body, headers={"content-length": length})
+    answer = _call(door, [b"<x/>", None], headers={"content-length": length})
     assert (answer.status, Fault(answer.body).name) == (500, "InvalidRequestFault")
 
 
 def test_a_message_of_just_the_greatest_size_is_read(door: Any) -> None:
     message = MESSAGE + b" " * (1000 - len(MESSAGE))
-    answer = _call(door, [{"type": "http.request", "body": message}])
+    answer = _call(door, [message, None])
     assert (answer.status, Fault(answer.body).name) == (401, "SecurityFault")
 
 
 def test_a_message_in_many_parts_is_put_together(door: Any) -> None:
-    parts = [{"type": "http.request", "body": MESSAGE[n : n + 7], "more_body": True} for n in range(0, len(MESSAGE), 7)]
-    answer = _call(door, [*parts, {"type": "http.request"}])
+    parts = [MESSAGE[n : n + 7] for n in range(0, len(MESSAGE), 7)]
+    answer = _call(door, [*parts, None])
     assert (answer.status, Fault(answer.body).name) == (401, "SecurityFault")
 
 
 @pytest.mark.parametrize("first", [[], [b"<soap"], [b"<", b"s", b"o"]])
 def test_a_message_that_does_not_arrive_in_time_is_given_up(door: Any, first: list[bytes]) -> None:
-    parts = [{"type": "http.request", "body": part, "more_body": True} for part in first]
-    answer = _call(door, parts, then=_never)
+    answer = _call(door, first, then=_never)
     assert (answer.status, answer.headers["connection"]) == (408, "close")
 
 
 def test_the_time_counts_for_the_whole_message_not_for_each_part(door: Any) -> None:
     async def drip() -> Part:
         await asyncio.sleep(0)  # each part comes at once, and none brings the message any further
-        return {"type": "http.request", "body": b"", "more_body": True}
+        return b""
 
     assert _call(door, [], then=drip).status == 408
 
 
 @pytest.mark.parametrize("first", [[], [b"<soap"]])
 def test_a_connection_that_ends_within_the_message_is_no_request(door: Any, first: list[bytes]) -> None:
-    parts = [{"type": "http.request", "body": part, "more_body": True} for part in first]
-    assert _call(door, parts, then=_gone).status == 400
+    assert _call(door, first, then=_gone).status == 400
 
 
 @pytest.mark.parametrize("size", [2_000_001, 3_000_000])
@@ -270,13 +259,3 @@ def test_a_ready_answer_tells_nothing_of_what_is_broken(start: Start, tmp_path: 
         _make_a_folder(tmp_path / "soapsvc.db")
         answer = soap.calls.call("GET", "/health/ready")
     assert str(tmp_path).encode() not in answer.body
-
-
-@pytest.mark.parametrize("kind", ["websocket", "lifespan"])
-def test_the_front_answers_http_only(soap: Soap, kind: str) -> None:
-    with pytest.raises(ValueError, match=kind):
-        asyncio.run(Front({}, soap.database)({"type": kind}, _never, _ignore))
-
-
-async def _ignore(_: Part) -> None:
-    pass

@@ -2,14 +2,15 @@
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from soapsvc.domain.errors import NotAuthenticated
 from soapsvc.domain.work_item import NewWorkItem
+from soapsvc.exchange import HeaderFields, Request
 from soapsvc.origin import ClearTextAlarm, Proxies, networks_of
 from soapsvc.settings import InvalidSettings, load
 from soapsvc.testing.in_process import Answer
@@ -106,31 +107,38 @@ def test_what_a_stranger_says_of_his_address_is_not_believed(guarded: Soap) -> N
     assert (answer.status, "retry-after" in answer.headers) == (401, True)
 
 
+async def _nothing() -> None: ...
+
+
+def _from_proxy(*headers: tuple[str, str]) -> Request:
+    return Request("POST", "/amxbpm/WorkListService", "", HeaderFields(headers), _nothing, PROXY)
+
+
 @pytest.mark.parametrize(
     ("forwarded", "address"),
     [
-        ([], PROXY), ([b""], PROXY), ([b"nonsense"], PROXY), ([b"192.0.2.1"], HOME), ([b"1.1.1.1,192.0.2.1"], HOME),
-        ([b"1.1.1.1", b"192.0.2.1"], HOME), ([b"192.0.2.1, 10.9.9.9"], HOME), ([b"192.0.2.1, x, 10.9.9.9"], "10.9.9.9"),
-        ([b"10.9.9.9"], "10.9.9.9"), ([b"::ffff:192.0.2.1"], HOME), ([b"2001:DB8::1"], "2001:db8::1"),
-        ([b"x," * 5000], PROXY), ([b"\xff"], PROXY),
+        ([], PROXY), ([""], PROXY), (["nonsense"], PROXY), (["192.0.2.1"], HOME), (["1.1.1.1,192.0.2.1"], HOME),
+        (["1.1.1.1", "192.0.2.1"], HOME), (["192.0.2.1, 10.9.9.9"], HOME), (["192.0.2.1, x, 10.9.9.9"], "10.9.9.9"),
+        (["10.9.9.9"], "10.9.9.9"), (["::ffff:192.0.2.1"], HOME), (["2001:DB8::1"], "2001:db8::1"),
+        (["x," * 5000], PROXY), (["\xff"], PROXY),
     ],
 )  # fmt: skip
 def test_the_last_address_that_is_no_trusted_proxy_is_where_a_request_comes_from(
-    forwarded: list[bytes], address: str
+    forwarded: list[str], address: str
 ) -> None:
-    scope: dict[str, Any] = {"client": (PROXY, 1), "headers": [(b"x-forwarded-for", one) for one in forwarded]}
-    assert Proxies(networks_of("10.0.0.0/8")).origin_of(scope).address == address
-    assert Proxies().origin_of(scope).address == PROXY
+    asked = _from_proxy(*[("x-forwarded-for", one) for one in forwarded])
+    assert Proxies(networks_of("10.0.0.0/8")).origin_of(asked).address == address
+    assert Proxies().origin_of(asked).address == PROXY
 
 
-@pytest.mark.parametrize(("scheme", "warned_of"), [("http", [PROXY]), ("https", [])])
+@pytest.mark.parametrize(("is_secure", "warned_of"), [(False, [PROXY]), (True, [])])
 def test_of_credentials_in_the_clear_behind_a_proxy_the_proxy_is_told_and_not_each_client(
-    caplog: pytest.LogCaptureFixture, scheme: str, warned_of: list[str]
+    caplog: pytest.LogCaptureFixture, is_secure: bool, warned_of: list[str]
 ) -> None:
     alarm, proxies = ClearTextAlarm(), Proxies(networks_of("10.0.0.0/8"))
     for client in (HOME, STRANGER):
-        headers = [(b"x-forwarded-for", client.encode())]
-        alarm.note(proxies.origin_of({"client": (PROXY, 1), "headers": headers, "scheme": scheme}))
+        asked = replace(_from_proxy(("x-forwarded-for", client)), is_secure=is_secure)
+        alarm.note(proxies.origin_of(asked))
     assert [record.args for record in caplog.records] == [(one,) for one in warned_of]
 
 
@@ -172,15 +180,12 @@ def test_an_empty_word_is_none(guarded: Soap) -> None:
 
 
 def test_two_words_are_refused(guarded: Soap) -> None:
-    headers = [(b"x-remote-user", b"ana"), (b"x-remote-user", b"ben")]
-    scope: dict[str, Any] = {"client": (PROXY, 1), "headers": headers}
+    asked = _from_proxy(("x-remote-user", "ana"), ("x-remote-user", "ben"))
     trusting = Proxies(networks_of("10.0.0.0/8"), "X-Remote-User")
     with pytest.raises(NotAuthenticated):
-        trusting.vouched_name(scope)
-    with pytest.raises(NotAuthenticated):
-        trusting.vouched_name(scope | {"headers": [(b"x-remote-user", b"\xff")]})
-    assert Proxies(networks_of("10.0.0.0/8")).vouched_name(scope) is None
-    assert Proxies((), "X-Remote-User").vouched_name(scope) is None
+        trusting.vouched_name(asked)
+    assert Proxies(networks_of("10.0.0.0/8")).vouched_name(asked) is None
+    assert Proxies((), "X-Remote-User").vouched_name(asked) is None
 
 
 @pytest.mark.parametrize(
