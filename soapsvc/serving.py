@@ -30,14 +30,14 @@ from soapsvc.soap import contract
 from soapsvc.soap.application import SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import SERVICES
-from soapsvc.storage import schema, sqlite
-from soapsvc.storage.database import Clock, Database, InTenancy, real_time
+from soapsvc.storage import schema
+from soapsvc.storage.database import Clock, Database, InTenancy, open_database, real_time
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.neighbours import Neighbour, Neighbours
 from soapsvc.usecases import repeats, single_use, timers, token_keys
 from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
-from soapsvc.wiring import database_url
+from soapsvc.wiring import database_url, limits_of
 
 if TYPE_CHECKING:
     from soapsvc.tls import Tls
@@ -80,7 +80,7 @@ def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[
 def sole_server(settings: Settings) -> Iterator[None]:
     """Hold the right to serve the database, and make it or bring it up to date. Raises StorageUnavailable."""
     url = database_url(settings)
-    with sqlite.sole_server(sqlite.file_of(url)):
+    with schema.right_to_serve(url):
         schema.prepare(url)
         yield
 
@@ -94,7 +94,9 @@ def opened_part(
     Raises StorageUnavailable, UnknownTenancy.
     """
     memories = Memories(settings.credential_seconds, changes=neighbour.changes if neighbour else None)
-    database = Database(database_url(settings), clock=clock, memories=memories, neighbour=neighbour)
+    database = open_database(
+        database_url(settings), clock=clock, memories=memories, limits=limits_of(settings), neighbour=neighbour
+    )
     witness = Witness(database, clock=clock)
     try:
         tenancies = KnownTenancies(

@@ -50,7 +50,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    database: str = Field("sqlite:///soapsvc.db", description="The database, as a SQLAlchemy URL")
+    database: str = Field("sqlite:///soapsvc.db", description="The database: sqlite:///FILE or postgresql://...")
+    database_connections: int = Field(
+        16, ge=1, le=500, description="The most connections that a process opens to PostgreSQL"
+    )
+    database_seconds: float = Field(
+        10.0, gt=0, le=600, description="How long a statement may take on PostgreSQL, or a connection be waited for"
+    )
+    database_lock_seconds: float = Field(
+        5.0, gt=0, le=600, description="How long a statement waits for a row that others have locked on PostgreSQL"
+    )
     host: str = Field("127.0.0.1", description="The address to listen on")
     port: int = Field(8080, ge=1, le=65535, description="The port to listen on")
     processes: int = Field(1, ge=1, le=64, description="How many processes answer requests")

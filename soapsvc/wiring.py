@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.settings import Settings
 from soapsvc.storage import schema
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, Limits, open_database
 from soapsvc.usecases.tenancies import find_tenancy
 
 
@@ -18,9 +18,18 @@ def database_url(settings: Settings) -> sa.URL:
         url = sa.make_url(settings.database)
     except sa.exc.ArgumentError:
         raise StorageUnavailable("SOAPSVC_DATABASE is no SQLAlchemy URL, such as sqlite:///soapsvc.db") from None
-    if url.get_backend_name() != "sqlite":
-        raise StorageUnavailable("SOAPSVC_DATABASE must be a SQLite database in this release: sqlite:///soapsvc.db")
+    if url.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise StorageUnavailable("SOAPSVC_DATABASE must begin with sqlite:/// or postgresql://")
     return url
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Give what the settings allow a process to ask of a database server."""
+    return Limits(
+        connections=settings.database_connections,
+        statement=settings.database_seconds,
+        lock=settings.database_lock_seconds,
+    )
 
 
 def migrate(settings: Settings) -> bool:
@@ -45,7 +54,7 @@ def opened_database(settings: Settings) -> Iterator[Database]:
     """Open an existing database, beside a service that may be running on it. Raises StorageUnavailable."""
     url = database_url(settings)
     schema.check(url)
-    database = Database(url)
+    database = open_database(url, limits=limits_of(settings))
     try:
         yield database
     finally:

@@ -266,5 +266,14 @@ class StorageUnavailable(WorkItemServiceError):
         super().__init__(message)
 
 
+class OutcomeUnknown(StorageUnavailable):
+    """The connection was lost while a change was being committed: it may be stored, or not.
+
+    The message is for the operator; callers are told no more than that nobody knows.
+    """
+
+    code = "BRM_INTERNAL_UNKNOWN"
+
+
 class LostRace(Exception):
     """A guarded write found that its row had moved: the unit is rolled back and run again, callers never see it."""

@@ -61,6 +61,7 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.MisplacedEntity: (CLIENT, InvalidEntityFault),
     errors.OpenLimitReached: (CLIENT, OpenWorkItemLimitFault),
     errors.StorageUnavailable: (SERVER, InternalServiceFault),
+    errors.OutcomeUnknown: (SERVER, InternalServiceFault),
 }
 """Who is to mend it, and the fault that says so, for every error that a caller can meet."""
 
@@ -100,6 +101,7 @@ _INTERNAL = SoapFault(
     InternalServiceFault.element,
     "BRM_INTERNAL",
 )
+_UNKNOWN = "The service failed; it is not known whether the change was stored"
 
 
 def fault_for(error: Exception) -> SoapFault:
@@ -108,7 +110,8 @@ def fault_for(error: Exception) -> SoapFault:
         code, fault = FAULTS[type(error)]
         if code == SERVER:
             _log.error("%s", error, exc_info=error.__cause__)
-            return replace(_INTERNAL, error_code=error.code)
+            text = _UNKNOWN if isinstance(error, errors.OutcomeUnknown) else _INTERNAL.text
+            return replace(_INTERNAL, text=text, error_code=error.code)
         return SoapFault(code, str(error), fault.element, error.code, error.parameters)
     if isinstance(error, MustUnderstand):
         text = f"The header block {error} is not understood"

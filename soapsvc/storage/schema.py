@@ -1,12 +1,15 @@
 """The schema's life: made and brought up to date by migrations, and refused where this code is too old for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import sqlite
+from soapsvc.storage.database import SQLITE, Limits
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import schema_level
 from soapsvc.storage.transaction import Transaction
@@ -24,55 +27,104 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def prepare(url: sa.URL) -> bool:
     """Make the database, or bring it up to date; say whether anything had to be done.
 
-    Raises StorageUnavailable, with a sentence for the operator: no folder, locked, read-only, no database, too new.
+    A server's database must exist, be it empty. Raises StorageUnavailable, with a sentence for the operator: no folder,
+    locked, read-only, no database, out of reach, too new.
     """
-    path = sqlite.file_of(url)
-    engine = sqlite.migrating_engine(path)
-    try:
-        with engine.begin() as connection:
-            sqlite.begin_to_write(connection)
-            return _prepare(connection, path)
-    except sqlite.ERRORS as error:
-        raise sqlite.said_plainly(error, path) from error
-    finally:
-        engine.dispose()
+    with _opened_to_migrate(url) as (connection, name):
+        return _prepare(connection, name)
 
 
 def check(url: sa.URL) -> None:
     """Raise StorageUnavailable unless the database exists and this code may run on it as it is."""
-    path = sqlite.file_of(url)
-    if not path.exists():
-        raise StorageUnavailable(f"There is no database at {path}: `soapsvc serve` or `soapsvc migrate` makes one")
-    engine = sqlite.reader_engine(path)
+    with _opened_to_look(url) as (connection, name):
+        if _is_behind(connection, name):
+            raise StorageUnavailable(f"The database {name} is of an older release: `soapsvc migrate` updates it")
+
+
+@contextmanager
+def right_to_serve(url: sa.URL) -> Iterator[None]:
+    """Hold the right to serve a database: a file's has one server, others have any number. Raises StorageUnavailable."""
+    with sqlite.sole_server(sqlite.file_of(url)) if _is_file(url) else nullcontext():
+        yield
+
+
+def _is_file(url: sa.URL) -> bool:
+    return url.get_backend_name() == SQLITE
+
+
+@contextmanager
+def _opened_to_migrate(url: sa.URL) -> Iterator[tuple[sa.Connection, str]]:
+    """Begin a transaction that nobody else migrates beside; give it with the database's name for operators."""
+    if _is_file(url):
+        path = sqlite.file_of(url)
+        with _speaking_plainly(sqlite.ERRORS, sqlite.said_plainly, path):
+            with _begun(sqlite.migrating_engine(path)) as connection:
+                sqlite.begin_to_write(connection)
+                yield connection, str(path)
+        return
+    from soapsvc.storage import postgresql  # noqa: PLC0415 - its driver is not needed for a file
+
+    name = postgresql.address_of(url)
+    with _speaking_plainly(postgresql.ERRORS, postgresql.said_plainly, name):
+        with _begun(postgresql.engine_for(url, None)) as connection, postgresql.transaction(connection):
+            postgresql.lock_for_migrating(connection)
+            yield connection, name
+
+
+@contextmanager
+def _opened_to_look(url: sa.URL) -> Iterator[tuple[sa.Connection, str]]:
+    if _is_file(url):
+        path = sqlite.file_of(url)
+        if not path.exists():
+            raise StorageUnavailable(f"There is no database at {path}: `soapsvc serve` or `soapsvc migrate` makes one")
+        with _speaking_plainly(sqlite.ERRORS, sqlite.said_plainly, path):
+            with _begun(sqlite.reader_engine(path)) as connection:
+                yield connection, str(path)
+        return
+    from soapsvc.storage import postgresql  # noqa: PLC0415
+
+    name = postgresql.address_of(url)
+    with _speaking_plainly(postgresql.ERRORS, postgresql.said_plainly, name):
+        with _begun(postgresql.engine_for(url, Limits())) as connection:
+            yield connection, name
+
+
+@contextmanager
+def _begun(engine: sa.Engine) -> Iterator[sa.Connection]:
     try:
-        with engine.connect() as connection:
-            if _is_behind(connection, path):
-                raise StorageUnavailable(f"The database {path} is of an older release: `soapsvc migrate` updates it")
-    except sqlite.ERRORS as error:
-        raise sqlite.said_plainly(error, path) from error
+        with engine.begin() as connection:
+            yield connection
     finally:
         engine.dispose()
 
 
-def _prepare(connection: sa.Connection, path: Path) -> bool:
-    if not _is_behind(connection, path):
+@contextmanager
+def _speaking_plainly(kinds: tuple[type[Exception], ...], said_plainly: Any, name: Any) -> Iterator[None]:
+    try:
+        yield
+    except kinds as error:
+        raise said_plainly(error, name) from error
+
+
+def _prepare(connection: sa.Connection, name: str) -> bool:
+    if not _is_behind(connection, name):
         return False
     from alembic import command  # noqa: PLC0415 - takes longer to import than all the rest, and is seldom needed
 
     command.upgrade(migration_config(connection), "head")
-    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
-        raise StorageUnavailable(f"The database {path} has rows that refer to none: it was left as it was")
+    if connection.dialect.name == SQLITE and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+        raise StorageUnavailable(f"The database {name} has rows that refer to none: it was left as it was")
     return True
 
 
-def _is_behind(connection: sa.Connection, path: Path) -> bool:
+def _is_behind(connection: sa.Connection, name: str) -> bool:
     """Say whether migrations are missing. Raises StorageUnavailable for a schema that this code is too old for."""
     level = _level_of(connection)
     if level > CODE_LEVEL:
         oldest = connection.execute(sa.select(schema_level.c.oldest_code)).scalar_one()
         if oldest > CODE_LEVEL:
             raise StorageUnavailable(
-                f"The database {path} is of schema level {level} and needs a soapsvc that knows level {oldest}; "
+                f"The database {name} is of schema level {level} and needs a soapsvc that knows level {oldest}; "
                 f"this one knows level {CODE_LEVEL}: install a newer soapsvc"
             )
     return level < CODE_LEVEL

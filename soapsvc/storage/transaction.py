@@ -32,8 +32,17 @@ class Transaction:
     `after_commit` or `after_rollback`; it fires once, after the unit's fate is sealed, and is dropped on a re-run.
     """
 
-    def __init__(self, connection: sa.Connection, clock: Callable[[], datetime], memory: Memory | None = None) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        clock: Callable[[], datetime],
+        memory: Memory | None = None,
+        *,
+        is_again: bool = False,
+    ) -> None:
         self.connection = connection
+        self.is_again = is_again
+        """Whether the unit lost a race before: then it locks what it loads, and loses no other."""
         self.memory = memory or Memory(Memories(), 0)
         """What the process remembers of what this transaction would read of the organisation."""
         self.tenancy: int | None = None

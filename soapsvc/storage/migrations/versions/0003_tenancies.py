@@ -52,6 +52,8 @@ def upgrade() -> None:
         comment="Those who share the service, unknown to each other; version_required is as the setting says if NULL.",
     )
     op.execute("INSERT INTO tenancy (id, moniker, name) VALUES (1, 'default', 'default')")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("SELECT setval(pg_get_serial_sequence('tenancy', 'id'), 1)")
     for table, before in _BEHIND.items():
         op.add_column(table, sa.Column("tenancy_id", _BIG, nullable=False, server_default="1"))
         with _made_anew(table, _with_tenancy_behind(table, before)) as batch:

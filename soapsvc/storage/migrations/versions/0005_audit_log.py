@@ -1,9 +1,6 @@
 """The audit log, to which rows are added and nothing else.
 
-The triggers are SQLite's. PostgreSQL will need one function that raises an exception, called by a trigger BEFORE
-UPDATE OR DELETE for each row and by another BEFORE TRUNCATE for each statement, and a REVOKE of these three from the
-role of the service; ids that are taken need no guard there. As there may then be many writers, what appends must lock
-the end of the chain first: pg_advisory_xact_lock by the tenancy's id.
+On PostgreSQL ids that are taken need no guard, and whoever may drop triggers is kept away by the owner of the tables.
 """
 
 import sqlalchemy as sa
@@ -14,11 +11,22 @@ down_revision = "0004"
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _REFUSE = "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-_TRIGGERS = {
-    "audit_keeps_its_rows": f"BEFORE UPDATE ON audit {_REFUSE}",
-    "audit_loses_no_row": f"BEFORE DELETE ON audit {_REFUSE}",
-    # INSERT OR REPLACE takes a row away without firing the trigger of DELETE.
-    "audit_replaces_no_row": f"BEFORE INSERT ON audit WHEN NEW.id IN (SELECT id FROM audit) {_REFUSE}",  # noqa: S608
+_GUARDS = {
+    "sqlite": (
+        f"CREATE TRIGGER audit_keeps_its_rows BEFORE UPDATE ON audit {_REFUSE}",
+        f"CREATE TRIGGER audit_loses_no_row BEFORE DELETE ON audit {_REFUSE}",
+        # INSERT OR REPLACE takes a row away without firing the trigger of DELETE.
+        "CREATE TRIGGER audit_replaces_no_row BEFORE INSERT ON audit "
+        f"WHEN NEW.id IN (SELECT id FROM audit) {_REFUSE}",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
+        "CREATE TRIGGER audit_keeps_its_rows BEFORE UPDATE OR DELETE ON audit "
+        "FOR EACH ROW EXECUTE FUNCTION refuse_change_of_audit()",
+        "CREATE TRIGGER audit_keeps_them_all BEFORE TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit()",
+    ),
 }
 
 
@@ -40,14 +48,16 @@ def upgrade() -> None:
         comment="The audit log: triggers refuse every change of its rows. It outlives what it speaks of.",
     )
     op.create_index("ix_audit_tenancy_id_id", "audit", ["tenancy_id", "id"])
-    for name, what in _TRIGGERS.items():
-        op.execute(f"CREATE TRIGGER {name} {what}")
+    for statement in _GUARDS[op.get_bind().dialect.name]:
+        op.execute(statement)
     # Code that does not know the log would do what belongs into it without a trace.
     op.execute("UPDATE schema_level SET oldest_code = 5")
 
 
 def downgrade() -> None:
-    """Take it all back, the log too; SQLite drops the triggers with their table."""
+    """Take it all back, the log too; its triggers go with their table."""
     op.drop_index("ix_audit_tenancy_id_id", "audit")
     op.drop_table("audit")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION refuse_change_of_audit")
     op.execute("UPDATE schema_level SET oldest_code = 4")
