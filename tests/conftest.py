@@ -17,11 +17,12 @@ from soapsvc.domain.organisation import Entity
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.settings import Settings
 from soapsvc.storage import schema, work_items
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import Answer, InProcess
 from soapsvc.usecases import allocation, items, people, scheduling
 from soapsvc.usecases.sign_in import hash_password
+from tests.support.databases import PostgresqlDatabases, postgresql_server
 from tests.support.soap import SERVICE_OF, envelope, request
 
 Result = TypeVar("Result")
@@ -35,13 +36,34 @@ FIELDS = (
 )
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database with the people ana, ben, carl and supervisor, made once."""
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    url = sa.URL.create("sqlite", database=str(path))
+KINDS = ("sqlite", "postgresql")
+ON_BOTH = ("storage", "usecases")
+"""The folders whose tests run on both databases."""
+OF_SQLITE = {"database_path", "another_process", "commits", "held"}
+"""Who asks for one of these means SQLite's own machinery."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that need a database on both kinds, or on the one that they are about."""
+    if "kind" in metafunc.fixturenames and not _says_itself(metafunc):
+        on_both = metafunc.definition.path.parent.name in ON_BOTH and not OF_SQLITE & set(metafunc.fixturenames)
+        metafunc.parametrize("kind", KINDS if on_both else KINDS[:1])
+
+
+def _says_itself(metafunc: pytest.Metafunc) -> bool:
+    return any(mark.args[0] == "kind" for mark in metafunc.definition.iter_markers("parametrize"))
+
+
+@pytest.fixture
+def kind() -> str:
+    """The kind of database that a test runs on: one of KINDS."""
+    raise AssertionError("every test that needs a database is parametrised")
+
+
+def furnish(url: sa.URL) -> None:
+    """Migrate a database, and add the people ana, ben, carl and supervisor."""
     schema.prepare(url)
-    database = Database(url)
+    database = open_database(url)
     password_hash = hash_password(PASSWORD)
 
     def add(tx: Transaction) -> None:
@@ -50,19 +72,70 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for action in SystemAction:
             people.grant(tx, "supervisor", action)
 
-    InTenancy(database, DEFAULT_TENANCY).write(add).result()
+    InTenancy(database, DEFAULT_TENANCY).write(add).result(10)
     database.close()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A furnished database on SQLite, made once."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    furnish(sa.URL.create("sqlite", database=str(path)))
     return path
 
 
-@pytest.fixture
-def database_path(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(template, tmp_path / "soapsvc.db"))
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlDatabases]:
+    """A server of PostgreSQL, which all tests share."""
+    with postgresql_server() as server:
+        databases = PostgresqlDatabases(server)
+        yield databases
+        databases.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PostgresqlDatabases) -> Iterator[sa.URL]:
+    """A furnished database on PostgreSQL, made once."""
+    url = postgresql.make()
+    furnish(url)
+    yield url
+    postgresql.drop(url)
 
 
 @pytest.fixture
-def whole_database(database_path: Path) -> Iterator[Database]:
-    database = Database(sa.URL.create("sqlite", database=str(database_path)))
+def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
+    """A furnished database of the test's own."""
+    if kind == "sqlite":
+        template = request.getfixturevalue("template")
+        yield sa.URL.create("sqlite", database=str(shutil.copy(template, tmp_path / "soapsvc.db")))
+        return
+    databases = request.getfixturevalue("postgresql")
+    url = databases.make(request.getfixturevalue("postgresql_template"))
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
+    """A database of the test's own that has no tables yet; on SQLite there is not even a file."""
+    if kind == "sqlite":
+        yield sa.URL.create("sqlite", database=str(tmp_path / "empty.db"))
+        return
+    databases = request.getfixturevalue("postgresql")
+    url = databases.make()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def database_path(database_url: sa.URL) -> Path:
+    """The file of the test's database, which is on SQLite."""
+    return Path(str(database_url.database))
+
+
+@pytest.fixture
+def whole_database(database_url: sa.URL) -> Iterator[Database]:
+    database = open_database(database_url)
     yield database
     database.close()
 
@@ -135,8 +208,8 @@ def stored(database: InTenancy) -> Callable[[int], WorkItem]:
 
 
 @pytest.fixture
-def settings(database_path: Path) -> Settings:
-    return Settings(database=f"sqlite:///{database_path}")
+def settings(database_url: sa.URL) -> Settings:
+    return Settings(database=database_url.render_as_string(hide_password=False))
 
 
 class Soap:

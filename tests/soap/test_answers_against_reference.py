@@ -31,7 +31,7 @@ from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import OPERATIONS
 from soapsvc.soap.operations import Call, Operation
 from soapsvc.soap.versions import SOAP11, SOAP12, SoapVersion
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import InProcess
 from soapsvc.usecases import allocation, items, people, scheduling, work_types
@@ -251,7 +251,7 @@ class Twins:
 def twins(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     folder = tmp_path_factory.mktemp("twins")
     first = Path(copy(template, folder / "first.db"))
-    whole = Database(sa.URL.create("sqlite", database=str(first)), clock=lambda _: NOW)
+    whole = open_database(sa.URL.create("sqlite", database=str(first)), clock=lambda _: NOW)
     database = InTenancy(whole, DEFAULT_TENANCY)
     ids = database.write(_make_items).result(30)
     database.close()

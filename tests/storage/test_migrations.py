@@ -9,7 +9,7 @@ from alembic import command
 
 from soapsvc.domain.states import State
 from soapsvc.storage import history, schema, sqlite, work_items
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from tests.conftest import DEFAULT_TENANCY
 
 
@@ -78,7 +78,7 @@ def dump_of(path) -> list[str]:
 
 @contextlib.contextmanager
 def opened(path):
-    database = InTenancy(Database(url_of(path)), DEFAULT_TENANCY)
+    database = InTenancy(open_database(url_of(path)), DEFAULT_TENANCY)
     yield database
     database.close()
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable, UnknownWorkItem
 from soapsvc.storage import people, work_items
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, open_database
 from soapsvc.storage.readers import READERS
 
 DEADLINE = 10
@@ -120,9 +120,9 @@ def test_the_clock_stands_still_within_a_unit_and_is_the_databases(database):
     assert before - timedelta(milliseconds=2) <= first <= datetime.now(UTC)  # the database's clock has milliseconds
 
 
-def test_the_clock_can_be_set_off(database_path):
+def test_the_clock_can_be_set_off(database_url):
     offset = [timedelta(days=30)]
-    database = Database(sa.URL.create("sqlite", database=str(database_path)), clock=lambda now: now + offset[0])
+    database = open_database(database_url, clock=lambda now: now + offset[0])
     try:
         ahead = database.write(lambda tx: tx.now()).result(DEADLINE)
         offset[0] = timedelta(0)

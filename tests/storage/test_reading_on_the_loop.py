@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable, UnknownWorkItem
 from soapsvc.storage import people, sqlite, work_items
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.readers import NotAtOnce, Readers
 from tests.conftest import DEFAULT_TENANCY
@@ -221,7 +221,7 @@ def test_a_file_that_another_process_keeps_to_itself_does_not_keep_the_loop(
     database_path, on_loop, another_process, monkeypatch
 ):
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", DEADLINE / 2)
-    database = InTenancy(Database(sa.URL.create("sqlite", database=str(database_path))), DEFAULT_TENANCY)
+    database = InTenancy(open_database(database_url), DEFAULT_TENANCY)
 
     async def main():
         loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import people, schema, sqlite
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.tables import metadata
 from tests.conftest import DEFAULT_TENANCY
 
@@ -264,7 +264,7 @@ def test_a_read_only_database_that_must_be_migrated_is_refused_with_a_sentence(t
 
 def test_a_write_to_a_read_only_database_is_unavailable_and_reads_go_on(database_path):
     make_read_only(database_path)
-    database = InTenancy(Database(url_of(database_path)), DEFAULT_TENANCY)
+    database = InTenancy(open_database(url_of(database_path)), DEFAULT_TENANCY)
     try:
         failed = database.write(lambda tx: people.add_person(tx, name="x", guid="x", password_hash="h")).exception(10)
         assert isinstance(failed, StorageUnavailable)
@@ -294,7 +294,7 @@ def test_a_file_may_have_any_name(tmp_path, name):
     assert schema.prepare(url_of(tmp_path / name)) is True
 
     assert {path.name.removesuffix("-wal").removesuffix("-shm") for path in tmp_path.iterdir()} == {name}
-    database = InTenancy(Database(url_of(tmp_path / name)), DEFAULT_TENANCY)
+    database = InTenancy(open_database(url_of(tmp_path / name)), DEFAULT_TENANCY)
     try:
         assert list(database.read(people.everyone).result(10)) == []
     finally:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 
-from soapsvc.storage.database import Database
+from soapsvc.storage.database import Database, open_database
 from soapsvc.storage.statements import Statement, _Compiled
 from soapsvc.storage.tables import TENANCY, Moment
 from tests.storage.units import DEADLINE
@@ -45,7 +45,7 @@ SET_NAME = Statement(
 def store(template, tmp_path_factory):
     """A database with a table of the tests' own."""
     path = tmp_path_factory.mktemp("statements") / "things.db"
-    database = Database(sa.URL.create("sqlite", database=str(path)))
+    database = open_database(sa.URL.create("sqlite", database=str(path)))
     database.write(lambda tx: OWN_TABLES.create_all(tx.connection)).result(DEADLINE)
     yield database
     database.close()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import LostRace, NameTaken, StorageUnavailable
 from soapsvc.storage import people
-from soapsvc.storage.database import MOST_UNITS_A_COMMIT, Database
+from soapsvc.storage.database import Database, MOST_UNITS_A_COMMIT, open_database
 from soapsvc.storage.tables import offer
 from soapsvc.storage.writer import MOST_RUNS_A_UNIT
 from tests.storage.units import (
@@ -349,4 +349,4 @@ def test_closing_twice_is_closing_once(database):
 
 
 def test_a_database_that_nobody_wrote_to_closes(database_path):
-    Database(sa.URL.create("sqlite", database=str(database_path))).close()
+    open_database(database_url).close()

@@ -40,8 +40,9 @@ def _watched(connection: sqlite3.Connection, statement: str, run: Callable[[], s
 
 @sa.event.listens_for(sa.Engine, "do_connect")
 def _connect_through(*call: Any) -> None:
-    parameters = call[-1]
-    parameters["factory"] = _Connection
+    dialect, *_, parameters = call
+    if dialect.name == "sqlite":
+        parameters["factory"] = _Connection
 
 
 @contextmanager

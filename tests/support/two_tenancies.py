@@ -31,7 +31,7 @@ from soapsvc.storage import (
     work_items,
     work_types,
 )
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.tables import metadata
 from soapsvc.storage.transaction import Transaction
 from tests.support import two_tenancies_credentials
@@ -128,7 +128,7 @@ def _item(tx: Transaction, person: Entity, guid: str) -> WorkItem:
 
 def play(path: Path, template: Path) -> None:
     """Furnish two tenancies, let each look at and meddle with what is the other's, and see that it came to nothing."""
-    database = Database(sa.URL.create("sqlite", database=str(shutil.copy(template, path))))
+    database = open_database(sa.URL.create("sqlite", database=str(shutil.copy(template, path))))
     try:
         other = database.write(lambda tx: tenancies.add(tx, moniker="other", name="Other")).result(10)
         first, second = InTenancy(database, 1), InTenancy(database, other.id)

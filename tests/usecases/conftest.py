@@ -1,9 +1,6 @@
 """What the use cases' tests need beside items and people: to put an item anywhere, and to see all that is stored."""
 
-import contextlib
-import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +8,9 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.states import State
 from soapsvc.storage import history, people
-from soapsvc.storage.tables import entity, version_session, work_item
+from soapsvc.storage.database import Database
+from soapsvc.storage.tables import entity, metadata, version_session, work_item
+from soapsvc.storage.transaction import Transaction
 
 
 @pytest.fixture
@@ -61,11 +60,12 @@ def sessions_of(database):
 
 
 @pytest.fixture
-def everything(database_path: Path) -> Callable[[], list[str]]:
+def everything(whole_database: Database) -> Callable[[], list[str]]:
     """All that is committed, as text: two calls give the same if nothing was written between them."""
 
-    def dump() -> list[str]:
-        with contextlib.closing(sqlite3.connect(database_path)) as connection:
-            return list(connection.iterdump())
+    def rows(tx: Transaction) -> list[str]:
+        return sorted(
+            f"{table.name}: {row}" for table in metadata.sorted_tables for row in tx.connection.execute(sa.select(table))
+        )
 
-    return dump
+    return lambda: whole_database.read(rows).result(10)

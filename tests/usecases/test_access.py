@@ -13,7 +13,7 @@ from soapsvc.domain.states import State
 from soapsvc.domain.work_item import Distribution, NewWorkItem
 from soapsvc.domain.work_type import WorkModel, WorkType
 from soapsvc.storage import standing
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.memories import Memories
 from soapsvc.usecases import allocation, completion, items, lists, organisation, people, scheduling, work_types
 from soapsvc.usecases.items import ItemReference
@@ -267,9 +267,9 @@ def test_what_is_open_to_all_can_be_denied_and_granted_again(load, offer, act, w
 
 
 @pytest.fixture
-def warm(database_path):
+def warm(database_url):
     """A second store on the same file, that remembers for long."""
-    other = Database(sa.URL.create("sqlite", database=str(database_path)), memories=Memories(1000.0))
+    other = open_database(database_url, memories=Memories(1000.0))
     yield InTenancy(other, DEFAULT_TENANCY)
     other.close()
 

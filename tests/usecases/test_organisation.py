@@ -16,7 +16,7 @@ from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.storage import organisation as stored_organisation
 from soapsvc.storage import people as stored_people
 from soapsvc.storage import schema, standing, work_items
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.usecases import organisation, people, scheduling
 from tests.conftest import DEFAULT_TENANCY
 from tests.support.organisations import ANA, CLAIMS, EXPERTS, FRAUD, MOTOR, insurance, organisations
@@ -76,7 +76,7 @@ def empty(tmp_path_factory):
 @contextlib.contextmanager
 def _fresh(empty):
     path = shutil.copy(empty, empty.with_name("work.db"))
-    database = InTenancy(Database(sa.URL.create("sqlite", database=str(path))), DEFAULT_TENANCY)
+    database = InTenancy(open_database(sa.URL.create("sqlite", database=str(path))), DEFAULT_TENANCY)
     try:
         yield database
     finally:

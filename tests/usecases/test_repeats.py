@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import InvalidRequest, WrongState
 from soapsvc.storage import answered_requests
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.usecases import allocation, repeats
 from soapsvc.usecases.access import ItemReference
 from tests.conftest import DEFAULT_TENANCY
@@ -19,8 +19,8 @@ def clock():
 
 
 @pytest.fixture
-def database(database_path, clock):
-    database = Database(sa.URL.create("sqlite", database=str(database_path)), clock=lambda now: now + clock[0])
+def database(database_url, clock):
+    database = open_database(database_url, clock=lambda now: now + clock[0])
     yield InTenancy(database, DEFAULT_TENANCY)
     database.close()
 

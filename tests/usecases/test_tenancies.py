@@ -22,7 +22,7 @@ from soapsvc.domain.states import State
 from soapsvc.domain.tenancy import Tenancy
 from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.storage import answered_requests, history, standing, work_items
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.tables import work_item
 from soapsvc.usecases import history as histories
@@ -117,9 +117,9 @@ def test_each_tenancy_has_its_organisation_and_its_grants(database, other):
         other.read(lambda tx: organisation.find(tx, "Claims")).result(10)
 
 
-def test_where_somebody_stands_is_remembered_for_his_tenancy_alone(database_path, other):
+def test_where_somebody_stands_is_remembered_for_his_tenancy_alone(database_url, other):
     """Even if somebody were looked up in a tenancy that is not his."""
-    warm = Database(sa.URL.create("sqlite", database=str(database_path)), memories=Memories(1000.0))
+    warm = open_database(database_url, memories=Memories(1000.0))
     try:
         ours, theirs = InTenancy(warm, DEFAULT_TENANCY), InTenancy(warm, other.tenancy)
         ours.write(lambda tx: people.grant(tx, "ana", SystemAction.VIEW_WORK_LIST)).result(10)

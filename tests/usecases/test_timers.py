@@ -10,7 +10,7 @@ from soapsvc.domain.errors import NotAllowed, StaleVersion, WrongState
 from soapsvc.domain.schedule import Duration, Period
 from soapsvc.domain.states import Action, State
 from soapsvc.storage import history, work_items
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.usecases import allocation, items, scheduling, timers
 from soapsvc.usecases.access import ItemReference
 from tests.conftest import DEFAULT_TENANCY
@@ -25,9 +25,9 @@ def clock():
 
 
 @pytest.fixture
-def database(database_path, clock):
-    database = Database(
-        sa.URL.create("sqlite", database=str(database_path)), clock=lambda now: now + timedelta(hours=clock[0])
+def database(database_url, clock):
+    database = open_database(
+        database_url, clock=lambda now: now + timedelta(hours=clock[0])
     )
     yield InTenancy(database, DEFAULT_TENANCY)
     database.close()
