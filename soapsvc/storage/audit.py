@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from soapsvc.domain.audit import AuditEntry, AuditFilter
+from soapsvc.storage import locks
 from soapsvc.storage.statements import Statement, tenancy_of
 from soapsvc.storage.tables import audit, insert_into, microseconds_of, of_tenancy
 from soapsvc.storage.transaction import Transaction
@@ -47,6 +48,7 @@ def append(tx: Transaction, entries: Sequence[AuditEntry]) -> None:
     A hash covers the entry, its tenancy, and the hash of the one before: none can be altered, added or taken away
     between others without breaking the chain. One writer at a time is what keeps the chain a chain.
     """
+    locks.alone(tx, "audit")
     previous = _END_OF_CHAIN.value(tx) or ""
     for entry in entries:
         previous = hash_of(previous, entry, tenancy_of(tx))

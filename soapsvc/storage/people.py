@@ -57,7 +57,7 @@ _GRANTS = Statement(
     sa.select(action_grant.c.action, _scope.c.name.label("scope"))
     .outerjoin(_scope, sa.and_(_scope.c.id == action_grant.c.scope_id, of_tenancy(_scope)))
     .where(of_tenancy(action_grant), action_grant.c.entity_id == sa.bindparam("entity"))
-    .order_by(action_grant.c.action, _scope.c.name)
+    .order_by(action_grant.c.action, _scope.c.name.nulls_first())
 )
 _ONE_GRANT = (
     of_tenancy(action_grant),

@@ -12,7 +12,7 @@ from soapsvc.domain.caller import Caller, SystemAction
 from soapsvc.domain.errors import InvalidRequest, NotAllowed
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.work_item import LATEST, WorkItem
-from soapsvc.storage import standing, work_items
+from soapsvc.storage import locks, standing, work_items
 from soapsvc.storage.transaction import RunFirst, Transaction
 from soapsvc.usecases import timers
 from soapsvc.usecases.permissions import PERMISSIONS, Alternatives
@@ -40,6 +40,16 @@ def check_batch(references: Sequence[ItemReference]) -> None:
         seen.add(reference.id)
 
 
+def lock_batch(tx: Transaction, references: Sequence[ItemReference]) -> None:
+    """Check a batch as check_batch does, and keep others from its items; one alone is kept by its own guard.
+
+    Who names the same items in another order waits, and then meets what became of them.
+    """
+    check_batch(references)
+    if len(references) > 1:
+        locks.lock_items(tx, [reference.id for reference in references])
+
+
 def item_to_read(tx: Transaction, caller: Caller, reference: ItemReference, operation: str) -> WorkItem:
     """Load an item for a caller who has a tie to it, at the version that he saw.
 
@@ -58,6 +68,8 @@ def item_to_change(tx: Transaction, caller: Caller, reference: ItemReference, op
     Raises UnknownWorkItem, NotAllowed, StaleVersion, and InvalidRequest where the caller must say a version and does
     not.
     """
+    if tx.is_again:
+        locks.lock_items(tx, [reference.id])
     item = _tied_item(tx, caller, reference, operation)
     run_timer_first(tx, item)
     if caller.must_supply_version and reference.version in {None, LATEST}:

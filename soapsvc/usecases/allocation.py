@@ -45,7 +45,7 @@ def allocate_items(tx: Transaction, caller: Caller, batch: Sequence[Allocation])
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, UnknownEntity, EntityNotEligible, InvalidRequest.
     """
-    access.check_batch([one.item for one in batch])
+    access.lock_batch(tx, [one.item for one in batch])
     return [_allocate(tx, caller, one) for one in batch]
 
 
@@ -54,7 +54,7 @@ def allocate_and_open_items(tx: Transaction, caller: Caller, batch: Sequence[All
 
     Raises what allocate_items raises, and OpenLimitReached.
     """
-    access.check_batch([one.item for one in batch])
+    access.lock_batch(tx, [one.item for one in batch])
     return [_allocate_and_open(tx, caller, one) for one in batch]
 
 
@@ -85,7 +85,7 @@ def unallocate_items(tx: Transaction, caller: Caller, references: Sequence[ItemR
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidRequest.
     """
-    access.check_batch(references)
+    access.lock_batch(tx, references)
     return [_unallocate(tx, caller, one) for one in references]
 
 
@@ -94,7 +94,7 @@ def reallocate_items(tx: Transaction, caller: Caller, batch: Sequence[Reallocati
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, UnknownEntity, InvalidField, InvalidRequest.
     """
-    access.check_batch([one.item for one in batch])
+    access.lock_batch(tx, [one.item for one in batch])
     return [_reallocate(tx, caller, one) for one in batch]
 
 

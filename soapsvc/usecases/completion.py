@@ -42,7 +42,7 @@ def skip_items(tx: Transaction, caller: Caller, references: Sequence[ItemReferen
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidRequest.
     """
-    access.check_batch(references)
+    access.lock_batch(tx, references)
     for reference in references:
         _skip(tx, caller, reference)
 

@@ -12,7 +12,7 @@ from soapsvc.domain.schedule import Period
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import LATEST, WorkItem
 from soapsvc.domain.work_type import NO_WORK_TYPE, WorkType
-from soapsvc.storage import sessions, work_items, work_types
+from soapsvc.storage import locks, sessions, work_items, work_types
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
 from soapsvc.usecases.access import ItemReference
@@ -55,7 +55,7 @@ def open_items(tx: Transaction, caller: Caller, references: Sequence[ItemReferen
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, OpenLimitReached, InvalidRequest.
     """
-    access.check_batch(references)
+    access.lock_batch(tx, references)
     return [_open(tx, caller, one) for one in references]
 
 
@@ -65,7 +65,7 @@ def close_items(tx: Transaction, caller: Caller, batch: Sequence[Close]) -> list
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, InvalidSchedule, Rescheduled,
     InvalidRequest.
     """
-    access.check_batch([one.item for one in batch])
+    access.lock_batch(tx, [one.item for one in batch])
     return [_close(tx, caller, one) for one in batch]
 
 
@@ -86,7 +86,7 @@ def pend_items(tx: Transaction, caller: Caller, batch: Sequence[Pend]) -> list[W
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidSchedule, InvalidRequest.
     """
-    access.check_batch([one.item for one in batch])
+    access.lock_batch(tx, [one.item for one in batch])
     return [_pend(tx, caller, one) for one in batch]
 
 
@@ -95,7 +95,7 @@ def set_priorities(tx: Transaction, caller: Caller, batch: Sequence[PriorityChan
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidWorkItem, InvalidRequest.
     """
-    access.check_batch([one.item for one in batch])
+    access.lock_batch(tx, [one.item for one in batch])
     return [_set_priority(tx, caller, one) for one in batch]
 
 
@@ -128,8 +128,12 @@ def saved_open(tx: Transaction, item: WorkItem, opened: WorkItem, *, action: Act
     """Store an opening, and begin its version session. Raises OpenLimitReached."""
     owner = opened.owner
     limit = owner.max_open_items if owner else None
-    if owner is not None and limit is not None and work_items.count_open(tx, owner) >= limit:
-        raise OpenLimitReached(owner.guid, limit)
+    if owner is not None and limit is not None:
+        # The item first, as everywhere: two who open one each for the same person must not both be the last.
+        locks.lock_items(tx, [item.id])
+        locks.lock_entity(tx, owner)
+        if work_items.count_open(tx, owner) >= limit:
+            raise OpenLimitReached(owner.guid, limit)
     saved = work_items.save(tx, item, opened, action=action, by=by)
     sessions.begin(tx, saved)
     return saved

@@ -17,7 +17,7 @@ from soapsvc.domain.organisation_model import (
     above,
     difference,
 )
-from soapsvc.storage import organisation, people
+from soapsvc.storage import locks, organisation, people
 from soapsvc.storage.organisation import Ids
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import audit
@@ -72,6 +72,8 @@ def load(tx: Transaction, loaded: OrganisationModel, *, is_dry_run: bool = False
     NameTaken for a GUID that an entity of another kind has, or a name that a person who can sign in has.
     """
     loaded.check()
+    if not is_dry_run:
+        locks.alone(tx, "organisation")
     stored, ids = organisation.read(tx)
     former = organisation.retired(tx)
     wanted = loaded.with_guids(_known_guids(stored, tuple(former.values())), _new_guid)

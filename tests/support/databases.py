@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -84,7 +85,7 @@ class PostgresqlDatabases:
         self._engine.dispose()
 
 
-def run_by_hand(url: sa.URL, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+def run_by_hand(url: sa.URL, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
     """Run a statement behind the service's back, and give its rows, if it has any."""
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
@@ -93,7 +94,7 @@ def run_by_hand(url: sa.URL, statement: str, *parameters: object) -> list[tuple[
         engine = sa.create_engine(named, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:
-            result = connection.exec_driver_sql(statement, parameters or None)
+            result = connection.execute(sa.text(statement), parameters)
             return [tuple(row) for row in result] if result.returns_rows else []
     finally:
         engine.dispose()

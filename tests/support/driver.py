@@ -1,13 +1,14 @@
-"""Stands between the service and sqlite3, so that a test can come between two statements."""
+"""Stands between the service and its drivers, so that a test can come between two statements."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
-Watcher = Callable[[sqlite3.Connection, str], None]
+Watcher = Callable[[Any, str], None]
 
 _before: list[Watcher] = []
 _after: list[Watcher] = []
@@ -29,7 +30,15 @@ class _Connection(sqlite3.Connection):
         return self.cursor().execute(statement, *values)
 
 
-def _watched(connection: sqlite3.Connection, statement: str, run: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
+class _PostgresqlCursor(psycopg.Cursor[Any]):
+    def execute(self, query: Any, *values: Any, **options: Any) -> Any:
+        return _watched(self.connection, query, lambda: super(_PostgresqlCursor, self).execute(query, *values, **options))
+
+    def executemany(self, query: Any, *values: Any, **options: Any) -> None:
+        _watched(self.connection, query, lambda: super(_PostgresqlCursor, self).executemany(query, *values, **options))
+
+
+def _watched(connection: Any, statement: str, run: Callable[[], Any]) -> Any:
     for watcher in list(_before):
         watcher(connection, statement)
     cursor = run()
@@ -43,6 +52,12 @@ def _connect_through(*call: Any) -> None:
     dialect, *_, parameters = call
     if dialect.name == "sqlite":
         parameters["factory"] = _Connection
+
+
+@sa.event.listens_for(sa.Engine, "connect")
+def _run_through(connection: Any, _: object) -> None:
+    if isinstance(connection, psycopg.Connection):
+        connection.cursor_factory = _PostgresqlCursor
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Versions: what is current, what is stale, what bumps, what the loser of a race is told."""
 
 import contextlib
-import sqlite3
+from typing import Any
 
 import pytest
 
@@ -9,6 +9,7 @@ from soapsvc.domain.errors import StaleVersion, WrongState
 from soapsvc.domain.states import Action, State
 from soapsvc.usecases import allocation, items, lists
 from soapsvc.usecases.items import ItemReference
+from tests.support.databases import run_by_hand
 from tests.support.driver import watching
 
 # Each operation on one item of ana's, and the state in which it succeeds.
@@ -142,20 +143,24 @@ def test_the_loser_with_a_version_meets_the_new_version(call, offered, stored):
 
 
 @pytest.fixture
-def rival():
+def rival(kind, database_url):
     """Let somebody else's write come between this unit's look at the item and its own guarded write.
 
-    There is one writer, so no other transaction can do that; this one's connection is made to. The rival's change is
-    made before the guarded statement, so that the guard finds no row, and again after the unit was rolled back: it is
-    committed, the unit is not.
+    On PostgreSQL another transaction does that. On SQLite there is one writer, so none can; this one's connection is
+    made to: the rival's change is made before the guarded statement, so that the guard finds no row, and again after
+    the unit was rolled back: it is committed, the unit is not.
     """
 
     def let(change: str, **parameters: object) -> list[str]:
         done: list[str] = []
 
-        def act(connection: sqlite3.Connection, moment: str) -> None:
+        def act(connection: Any, moment: str) -> None:
             done.append(moment)
-            connection.execute(change, parameters)
+            if kind == "sqlite":
+                connection.execute(change, parameters)
+            else:
+                run_by_hand(database_url, change, **parameters)
+                done.append("for good")
 
         def before(connection, statement):
             if statement.startswith("UPDATE work_item") and not done:
