@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import sqlalchemy as sa
 
@@ -20,6 +21,8 @@ def database_url(settings: Settings) -> sa.URL:
         raise StorageUnavailable("SOAPSVC_DATABASE is no SQLAlchemy URL, such as sqlite:///soapsvc.db") from None
     if url.get_backend_name() not in {"sqlite", "postgresql"}:
         raise StorageUnavailable("SOAPSVC_DATABASE must begin with sqlite:/// or postgresql://")
+    if url.get_backend_name() == "postgresql" and not find_spec("psycopg"):
+        raise StorageUnavailable("PostgreSQL needs what `pip install 'soapsvc[postgresql]'` installs")
     return url
 
 

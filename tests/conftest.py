@@ -2,7 +2,7 @@
 
 import base64
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -47,11 +47,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests that need a database on both kinds, or on the one that they are about."""
     if "kind" in metafunc.fixturenames and not _says_itself(metafunc):
         on_both = metafunc.definition.path.parent.name in ON_BOTH and not OF_SQLITE & set(metafunc.fixturenames)
-        metafunc.parametrize("kind", KINDS if on_both else KINDS[:1])
+        kinds = getattr(metafunc.module, "KINDS_OF_DATABASE", KINDS) if on_both else KINDS[:1]
+        metafunc.parametrize("kind", kinds)
 
 
 def _says_itself(metafunc: pytest.Metafunc) -> bool:
-    return any(mark.args[0] == "kind" for mark in metafunc.definition.iter_markers("parametrize"))
+    return any("kind" in _names_in(mark) for mark in metafunc.definition.iter_markers("parametrize"))
+
+
+def _names_in(mark: pytest.Mark) -> Sequence[str]:
+    names: str | Sequence[str] = mark.args[0]
+    return names.split(",") if isinstance(names, str) else names
 
 
 @pytest.fixture

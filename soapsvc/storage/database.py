@@ -84,7 +84,7 @@ def open_database(
             from soapsvc.storage.postgresql_database import PostgresqlDatabase  # noqa: PLC0415
 
             return PostgresqlDatabase(url, clock=clock, memories=memories, limits=limits or Limits())
-    raise StorageUnavailable("SOAPSVC_DATABASE must begin with sqlite:/// or postgresql://")
+    raise StorageUnavailable("The database's URL must begin with sqlite:/// or postgresql://")
 
 
 def run_in(tenancy: int, unit: Unit[Result]) -> Unit[Result]:

@@ -225,7 +225,9 @@ def said_plainly(error: BaseException, address: str) -> BaseException:
     reason = next((text for prefix, text in _REASONS.items() if state.startswith(prefix)), None)
     if reason is None and not state and isinstance(cause, psycopg.OperationalError):
         reason = _unreachable(cause)
-    failure = StorageUnavailable(f"The database {address} {reason or f'cannot be used ({state}): {_first_line(cause)}'}")
+    failure = StorageUnavailable(
+        f"The database {address} {reason or f'cannot be used ({state}): {_first_line(cause)}'}"
+    )
     failure.__cause__ = error
     return failure
 
@@ -241,5 +243,3 @@ def _unreachable(cause: psycopg.Error) -> str:
 def _first_line(cause: psycopg.Error) -> str:
     """Give the primary message only: what follows it may hold values."""
     return cause.diag.message_primary or type(cause).__name__
-
-

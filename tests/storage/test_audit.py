@@ -1,19 +1,18 @@
 """The audit log's rows: only ever added, chained, and found again."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from soapsvc.domain.audit import AuditEntry, AuditFilter, AuditKind
 from soapsvc.storage import audit
 from soapsvc.storage.database import InTenancy
 from soapsvc.usecases.audit import Chain
+from tests.support.databases import run_by_hand
 
 MOMENT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVERYTHING = AuditFilter()
@@ -56,35 +55,36 @@ def whole(database: InTenancy) -> bool:
 
 
 @pytest.fixture
-def by_hand(database: InTenancy, database_path: Path) -> Callable[[str], None]:
-    """Run SQL beside the service, as somebody who has the file would."""
-
-    def run(statement: str) -> None:
-        with closing(sqlite3.connect(database_path, isolation_level=None)) as connection:
-            connection.execute(statement)
-
-    return run
+def by_hand(database: InTenancy, database_url: sa.URL) -> Callable[[str], object]:
+    """Run SQL beside the service, as somebody who has the database would."""
+    return partial(run_by_hand, database_url)
 
 
 # Only ever added
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE audit SET detail = 'nothing'",
-        "UPDATE audit SET id = id + 100",
-        "DELETE FROM audit",
+CHANGES = ["UPDATE audit SET detail = 'nothing'", "UPDATE audit SET id = id + 100", "DELETE FROM audit"]
+CHANGES_OF = {
+    "sqlite": [
         "INSERT OR REPLACE INTO audit SELECT * FROM audit",
         "REPLACE INTO audit (id, tenancy_id, at, kind, hash) SELECT min(id), 1, 1, 'x', 'x' FROM audit",
     ],
+    "postgresql": [
+        "TRUNCATE audit",
+        "INSERT INTO audit SELECT * FROM audit ON CONFLICT (id) DO UPDATE SET hash = 'x'",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement"), [(kind, one) for kind, others in CHANGES_OF.items() for one in (*CHANGES, *others)]
 )
 def test_a_row_that_is_there_can_be_neither_changed_nor_taken_away(
     database: InTenancy, log: Callable[..., list[AuditEntry]], by_hand: Callable[[str], None], statement: str
 ) -> None:
     add(database, entry(1), entry(2))
     before = log(after=0)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"):
         by_hand(statement)
     assert log(after=0) == before
 

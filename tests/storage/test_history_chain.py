@@ -3,8 +3,6 @@
 # The statements are the tests' own.
 # ruff: noqa: S608
 
-import contextlib
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from soapsvc.domain.states import Action
 from soapsvc.storage import history, work_items
 from soapsvc.usecases import history as histories
+from tests.support.databases import run_by_hand
 
 
 @pytest.fixture
@@ -45,11 +44,10 @@ def broken(database):
 
 
 @pytest.fixture
-def tamper(database_path):
+def tamper(database_url):
     def run(*statements: str) -> None:
-        with contextlib.closing(sqlite3.connect(database_path, isolation_level=None)) as connection:
-            for statement in statements:
-                connection.execute(statement)
+        for statement in statements:
+            run_by_hand(database_url, statement)
 
     return run
 

@@ -9,6 +9,8 @@ from soapsvc.storage import people, sqlite
 from tests.storage.units import DEADLINE, adding, names, spoiling_the_commit
 from tests.support.driver import watching
 
+KINDS_OF_DATABASE = ("sqlite",)
+
 
 def test_a_unit_that_has_not_written_yet_holds_the_write_lock_already(database, another_process):
     def another_can_begin(_) -> bool:

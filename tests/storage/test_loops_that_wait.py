@@ -11,6 +11,8 @@ from soapsvc.storage import sqlite
 from tests.storage.units import DEADLINE, adding, names
 from tests.support.driver import watching
 
+KINDS_OF_DATABASE = ("sqlite",)
+
 # Another process has the lock
 
 

@@ -12,6 +12,8 @@ from soapsvc.storage import history, schema, sqlite, work_items
 from soapsvc.storage.database import Database, InTenancy, open_database
 from tests.conftest import DEFAULT_TENANCY
 
+KINDS_OF_DATABASE = ("sqlite",)
+
 
 def url_of(path) -> sa.URL:
     return sa.URL.create("sqlite", database=str(path))

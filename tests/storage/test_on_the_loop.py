@@ -8,7 +8,7 @@ import pytest
 
 from soapsvc.domain.errors import LostRace, NameTaken, StorageUnavailable
 from soapsvc.storage import people
-from soapsvc.storage.database import MOST_UNITS_A_COMMIT
+from soapsvc.storage.sqlite_database import MOST_UNITS_A_COMMIT
 from soapsvc.storage.transaction import RunFirst
 from soapsvc.storage.writer import MOST_RUNS_A_UNIT
 from tests.storage.units import (
@@ -20,6 +20,8 @@ from tests.storage.units import (
     spoiling_the_commit,
 )
 from tests.support.driver import watching
+
+KINDS_OF_DATABASE = ("sqlite",)
 
 
 def where(_) -> int:

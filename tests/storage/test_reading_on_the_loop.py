@@ -15,6 +15,8 @@ from soapsvc.storage.readers import NotAtOnce, Readers
 from tests.conftest import DEFAULT_TENANCY
 from tests.storage.units import DEADLINE, adding, names
 
+KINDS_OF_DATABASE = ("sqlite",)
+
 
 def where(_) -> int:
     """A unit that tells the thread in which it runs."""

@@ -15,6 +15,8 @@ from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.tables import metadata
 from tests.conftest import DEFAULT_TENANCY
 
+KINDS_OF_DATABASE = ("sqlite",)
+
 
 def url_of(path) -> sa.URL:
     return sa.URL.create("sqlite", database=str(path))

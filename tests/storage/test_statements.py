@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import pysqlite
 from soapsvc.storage.database import Database, open_database
 from soapsvc.storage.statements import Statement, _Compiled
 from soapsvc.storage.tables import TENANCY, Moment
+from tests.conftest import KINDS
 from tests.storage.units import DEADLINE
 from tests.support.driver import watching
 from tests.support.statements import every_statement
@@ -41,11 +42,14 @@ SET_NAME = Statement(
 )
 
 
-@pytest.fixture(scope="module")
-def store(template, tmp_path_factory):
+@pytest.fixture(scope="module", params=KINDS)
+def store(request, tmp_path_factory):
     """A database with a table of the tests' own."""
-    path = tmp_path_factory.mktemp("statements") / "things.db"
-    database = open_database(sa.URL.create("sqlite", database=str(path)))
+    if request.param == "sqlite":
+        url = sa.URL.create("sqlite", database=str(tmp_path_factory.mktemp("statements") / "things.db"))
+    else:
+        url = request.getfixturevalue("postgresql").make()
+    database = open_database(url)
     database.write(lambda tx: OWN_TABLES.create_all(tx.connection)).result(DEADLINE)
     yield database
     database.close()

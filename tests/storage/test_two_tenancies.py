@@ -1,10 +1,10 @@
 """Two tenancies that look alike see and change nothing of each other; with a condition left out they would."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from soapsvc.domain.errors import WorkItemServiceError
 from soapsvc.storage import work_items
@@ -43,7 +43,7 @@ Spoil = Callable[[Any], Any]
 
 
 @pytest.fixture
-def harm(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Spoil], bool]:
+def harm(database_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Spoil], bool]:
     """Say whether two tenancies come to harm if a statement is spoilt."""
 
     def comes_of(name: str, spoil: Spoil) -> bool:
@@ -54,7 +54,7 @@ def harm(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
             monkeypatch.setattr(STATEMENTS[name], "construct", spoil(STATEMENTS[name].construct))
             monkeypatch.setattr(STATEMENTS[name], "_compiled", {})
         try:
-            play(tmp_path / "two.db", template)
+            play(database_url)
         except HARM:
             return True
         return False
@@ -62,15 +62,17 @@ def harm(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     return comes_of
 
 
-def test_two_tenancies_see_and_change_nothing_of_each_other(template: Path, tmp_path: Path) -> None:
-    play(tmp_path / "two.db", template)
+def test_two_tenancies_see_and_change_nothing_of_each_other(database_url: sa.URL) -> None:
+    play(database_url)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
 @pytest.mark.parametrize("name", [name for name, tables in CONDITIONS.items() if tables])
 def test_without_its_conditions_a_statement_would_do_harm(name: str, harm: Callable[[str, Spoil], bool]) -> None:
     assert harm(name, spoilt_altogether)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])
 @pytest.mark.parametrize(
     ("name", "table"),
     [(name, table) for name, tables in CONDITIONS.items() if len(tables) > 1 for table in tables],

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import LostRace, NameTaken, StorageUnavailable
 from soapsvc.storage import people
-from soapsvc.storage.database import Database, MOST_UNITS_A_COMMIT, open_database
+from soapsvc.storage.database import Database, open_database
+from soapsvc.storage.sqlite_database import MOST_UNITS_A_COMMIT
 from soapsvc.storage.tables import offer
 from soapsvc.storage.writer import MOST_RUNS_A_UNIT
 from tests.storage.units import (

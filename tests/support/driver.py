@@ -32,7 +32,9 @@ class _Connection(sqlite3.Connection):
 
 class _PostgresqlCursor(psycopg.Cursor[Any]):
     def execute(self, query: Any, *values: Any, **options: Any) -> Any:
-        return _watched(self.connection, query, lambda: super(_PostgresqlCursor, self).execute(query, *values, **options))
+        return _watched(
+            self.connection, query, lambda: super(_PostgresqlCursor, self).execute(query, *values, **options)
+        )
 
     def executemany(self, query: Any, *values: Any, **options: Any) -> None:
         _watched(self.connection, query, lambda: super(_PostgresqlCursor, self).executemany(query, *values, **options))

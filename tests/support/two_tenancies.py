@@ -1,10 +1,8 @@
 """Two tenancies that look alike, and everything that one could do to the other through the store."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -126,9 +124,9 @@ def _item(tx: Transaction, person: Entity, guid: str) -> WorkItem:
     return work_items.add(tx, new, (NOTES,), guid=guid, by=person, offered_to=[person])
 
 
-def play(path: Path, template: Path) -> None:
+def play(url: sa.URL) -> None:
     """Furnish two tenancies, let each look at and meddle with what is the other's, and see that it came to nothing."""
-    database = open_database(sa.URL.create("sqlite", database=str(shutil.copy(template, path))))
+    database = open_database(url)
     try:
         other = database.write(lambda tx: tenancies.add(tx, moniker="other", name="Other")).result(10)
         first, second = InTenancy(database, 1), InTenancy(database, other.id)

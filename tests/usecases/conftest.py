@@ -65,7 +65,9 @@ def everything(whole_database: Database) -> Callable[[], list[str]]:
 
     def rows(tx: Transaction) -> list[str]:
         return sorted(
-            f"{table.name}: {row}" for table in metadata.sorted_tables for row in tx.connection.execute(sa.select(table))
+            f"{table.name}: {row}"
+            for table in metadata.sorted_tables
+            for row in tx.connection.execute(sa.select(table))
         )
 
     return lambda: whole_database.read(rows).result(10)

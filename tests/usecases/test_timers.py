@@ -26,9 +26,7 @@ def clock():
 
 @pytest.fixture
 def database(database_url, clock):
-    database = open_database(
-        database_url, clock=lambda now: now + timedelta(hours=clock[0])
-    )
+    database = open_database(database_url, clock=lambda now: now + timedelta(hours=clock[0]))
     yield InTenancy(database, DEFAULT_TENANCY)
     database.close()
 
