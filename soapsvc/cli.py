@@ -122,7 +122,7 @@ def list_settings(as_json: AsJson = False) -> None:
             "name": name,
             "variable": f"{settings_module.PREFIX}{name.upper()}",
             "default": field.default,
-            "value": getattr(loaded.settings, name),
+            "value": loaded.settings.shown(name),
             "origin": loaded.origins[name],
             "description": field.description,
         }

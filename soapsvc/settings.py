@@ -45,6 +45,10 @@ def _header_name(name: str | None) -> str | None:
     return name
 
 
+def _hide(found: re.Match[str]) -> str:
+    return f"{found[1]}***@" if found[1] else f"{found[2]}***"
+
+
 class Settings(BaseModel):
     """The settings, checked. Their descriptions are those that `soapsvc settings` and docs/running.md show."""
 
@@ -129,6 +133,11 @@ class Settings(BaseModel):
     log_format: Literal["console", "json"] = Field(
         "console", description="How log lines are written, on standard error"
     )
+
+    def shown(self, name: str) -> Any:
+        """Give a setting's value as it may be printed: without the password that a database's URL may hold."""
+        value = getattr(self, name)
+        return re.sub(r"(//[^:/@]*:).*@|(\bpassword=)[^&]*", _hide, value) if name == "database" else value
 
     @property
     def address(self) -> str:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -164,7 +164,8 @@ class PostgresqlDatabase:
                 link.close()
                 raise
             else:
-                return link, Transaction(link.connection, lambda: self._now(now), memory, is_again=is_again)
+                clock = partial(self._clock, now)
+                return link, Transaction(link.connection, clock, memory, is_again=is_again)
 
     def _idle_link(self) -> Link | None:
         try:
@@ -182,9 +183,6 @@ class PostgresqlDatabase:
             self._idle.append(link)
         else:
             link.close()
-
-    def _now(self, now: datetime) -> datetime:
-        return self._clock(now)
 
     def _said_plainly(self, error: BaseException) -> BaseException:
         return postgresql.said_plainly(error, self._address)

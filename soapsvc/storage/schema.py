@@ -43,7 +43,7 @@ def check(url: sa.URL) -> None:
 
 @contextmanager
 def right_to_serve(url: sa.URL) -> Iterator[None]:
-    """Hold the right to serve a database: a file's has one server, others have any number. Raises StorageUnavailable."""
+    """Hold the right to serve a database: a file's has one server, others any number. Raises StorageUnavailable."""
     with sqlite.sole_server(sqlite.file_of(url)) if _is_file(url) else nullcontext():
         yield
 
@@ -57,18 +57,23 @@ def _opened_to_migrate(url: sa.URL) -> Iterator[tuple[sa.Connection, str]]:
     """Begin a transaction that nobody else migrates beside; give it with the database's name for operators."""
     if _is_file(url):
         path = sqlite.file_of(url)
-        with _speaking_plainly(sqlite.ERRORS, sqlite.said_plainly, path):
-            with _begun(sqlite.migrating_engine(path)) as connection:
-                sqlite.begin_to_write(connection)
-                yield connection, str(path)
+        with (
+            _speaking_plainly(sqlite.ERRORS, sqlite.said_plainly, path),
+            _begun(sqlite.migrating_engine(path)) as connection,
+        ):
+            sqlite.begin_to_write(connection)
+            yield connection, str(path)
         return
     from soapsvc.storage import postgresql  # noqa: PLC0415 - its driver is not needed for a file
 
     name = postgresql.address_of(url)
-    with _speaking_plainly(postgresql.ERRORS, postgresql.said_plainly, name):
-        with _begun(postgresql.engine_for(url, None)) as connection, postgresql.transaction(connection):
-            postgresql.lock_for_migrating(connection)
-            yield connection, name
+    with (
+        _speaking_plainly(postgresql.ERRORS, postgresql.said_plainly, name),
+        _begun(postgresql.engine_for(url, None)) as connection,
+        postgresql.transaction(connection),
+    ):
+        postgresql.lock_for_migrating(connection)
+        yield connection, name
 
 
 @contextmanager
@@ -77,16 +82,20 @@ def _opened_to_look(url: sa.URL) -> Iterator[tuple[sa.Connection, str]]:
         path = sqlite.file_of(url)
         if not path.exists():
             raise StorageUnavailable(f"There is no database at {path}: `soapsvc serve` or `soapsvc migrate` makes one")
-        with _speaking_plainly(sqlite.ERRORS, sqlite.said_plainly, path):
-            with _begun(sqlite.reader_engine(path)) as connection:
-                yield connection, str(path)
+        with (
+            _speaking_plainly(sqlite.ERRORS, sqlite.said_plainly, path),
+            _begun(sqlite.reader_engine(path)) as connection,
+        ):
+            yield connection, str(path)
         return
     from soapsvc.storage import postgresql  # noqa: PLC0415
 
     name = postgresql.address_of(url)
-    with _speaking_plainly(postgresql.ERRORS, postgresql.said_plainly, name):
-        with _begun(postgresql.engine_for(url, Limits())) as connection:
-            yield connection, name
+    with (
+        _speaking_plainly(postgresql.ERRORS, postgresql.said_plainly, name),
+        _begun(postgresql.engine_for(url, Limits())) as connection,
+    ):
+        yield connection, name
 
 
 @contextmanager

@@ -105,12 +105,16 @@ _NEXT_OFFERED_TO_ANY = (
     .order_by(*_WHAT_IS_NEXT)
     .limit(1)
 )
-_TO_TAKE = {"of": work_item, "skip_locked": True}
-"""Who takes what is next passes over what others are just taking: many at once get different items, and none waits."""
 
-_NEXT_OFFERED_TO_ANY_OF_ANY_TYPE = Statement(_NEXT_OFFERED_TO_ANY.with_for_update(**_TO_TAKE))
+
+def _to_take(offered: sa.Select[Any]) -> sa.Select[Any]:
+    """Pass over what others are just taking: many at once get different items, and none waits for another."""
+    return offered.with_for_update(of=work_item, skip_locked=True)
+
+
+_NEXT_OFFERED_TO_ANY_OF_ANY_TYPE = Statement(_to_take(_NEXT_OFFERED_TO_ANY))
 _NEXT_OFFERED_TO_ANY_OF_TYPE = Statement(_NEXT_OFFERED_TO_ANY.where(_OF_TYPE))
-_NEXT_OFFERED_OF_ANY_TYPE = Statement(_NEXT_OFFERED.with_for_update(**_TO_TAKE))
+_NEXT_OFFERED_OF_ANY_TYPE = Statement(_to_take(_NEXT_OFFERED))
 _NEXT_OFFERED_OF_TYPE = Statement(_NEXT_OFFERED.where(_OF_TYPE))
 _IS_DUE = sa.and_(work_item.c.hidden_until <= sa.bindparam("now", type_=Moment), work_item.c.state == State.PENDHIDDEN)
 _DUE = Statement(
@@ -267,7 +271,8 @@ def offer_set(tx: Transaction, item: WorkItem) -> Sequence[Entity]:
 def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None, is_alone: bool = False) -> int | None:
     """Give the id of the item that someone should take next of those offered to him or to what he is in or holds.
 
-    Perhaps of one work type only; without one it is to be taken, and others are kept from it. Who is known to be alone, in nothing and with nothing, is spared the search for it.
+    Perhaps of one work type only; without one it is to be taken, and others are kept from it. Who is known to be alone,
+    in nothing and with nothing, is spared the search for it.
     The order: what ends first (no end last), then the lower priority number, then the older.
     """
     if work_type_id is None:

@@ -31,7 +31,7 @@ from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import OPERATIONS
 from soapsvc.soap.operations import Call, Operation
 from soapsvc.soap.versions import SOAP11, SOAP12, SoapVersion
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import InProcess
 from soapsvc.usecases import allocation, items, people, scheduling, work_types

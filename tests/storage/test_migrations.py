@@ -9,7 +9,7 @@ from alembic import command
 
 from soapsvc.domain.states import State
 from soapsvc.storage import history, schema, sqlite, work_items
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from tests.conftest import DEFAULT_TENANCY
 
 KINDS_OF_DATABASE = ("sqlite",)

@@ -49,7 +49,7 @@ def end_connections(url: sa.URL) -> None:
 
 
 def lock(connection: sa.Connection, item: int) -> None:
-    connection.exec_driver_sql(f"SELECT id FROM work_item WHERE id = {item} FOR UPDATE")
+    connection.exec_driver_sql(f"SELECT id FROM work_item WHERE id = {item} FOR UPDATE")  # noqa: S608
 
 
 def is_free(url: sa.URL, item: int) -> bool:
@@ -101,7 +101,7 @@ def test_a_commit_that_is_surely_refused_is_run_again(database_url, whole_databa
 
     def unit(tx):
         runs.append(1)
-        tx.connection.exec_driver_sql(f"INSERT INTO once VALUES ({len(runs)})")
+        tx.connection.exec_driver_sql(f"INSERT INTO once VALUES ({len(runs)})")  # noqa: S608
 
     whole_database.write(unit).result(DEADLINE)
     assert len(runs) == 2
@@ -224,10 +224,8 @@ def test_who_takes_the_next_item_passes_over_what_others_are_taking(database, ca
     assert database.write(take).result(DEADLINE).id == second
 
 
-def test_two_who_open_for_one_person_do_not_both_have_the_last_of_his_limit(
-    database_url, database, cast, new_item, write
-):
-    write(lambda tx: tx.connection.exec_driver_sql(f"UPDATE entity SET max_open_items = 1 WHERE id = {cast.ana.id}"))
+def test_two_who_open_for_one_person_do_not_both_have_the_last_of_his_limit(database_url, database, cast, new_item):
+    run_by_hand(database_url, "UPDATE entity SET max_open_items = 1 WHERE id = :id", id=cast.ana.id)
     batches = [[allocation.Allocation(item=ItemReference(id=new_item().id), resource="ana")] for _ in range(2)]
     counted = threading.Barrier(2)
 
@@ -265,7 +263,7 @@ def test_a_unit_whose_connection_is_lost_on_the_way_fails_and_changes_nothing(da
         if statement.startswith("INSERT INTO history"):
             end_connections(database_url)
 
-    with watching(before=cut), pytest.raises(StorageUnavailable, match="lost|shutting down"):
+    with watching(before=cut), pytest.raises(StorageUnavailable, match=r"lost|shutting down"):
         database.write(lambda tx: allocation.allocate_items(tx, cast.caller("ana"), batch)).result(DEADLINE)
     assert database.read(lambda tx: work_items.get(tx, offered.id)).result(DEADLINE).version == 0
 

@@ -5,11 +5,10 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable, UnknownWorkItem
 from soapsvc.storage import people, work_items
-from soapsvc.storage.database import Database, open_database
+from soapsvc.storage.database import open_database
 from soapsvc.storage.readers import READERS
 
 DEADLINE = 10

@@ -5,11 +5,10 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable, UnknownWorkItem
 from soapsvc.storage import people, sqlite, work_items
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.readers import NotAtOnce, Readers
 from tests.conftest import DEFAULT_TENANCY
@@ -220,7 +219,7 @@ def test_two_loops_never_use_one_connection_at_a_time(connected, new_loop, on_lo
 
 
 def test_a_file_that_another_process_keeps_to_itself_does_not_keep_the_loop(
-    database_path, on_loop, another_process, monkeypatch
+    database_url, on_loop, another_process, monkeypatch
 ):
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", DEADLINE / 2)
     database = InTenancy(open_database(database_url), DEFAULT_TENANCY)

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import people, schema, sqlite
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.tables import metadata
 from tests.conftest import DEFAULT_TENANCY
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 
-from soapsvc.storage.database import Database, open_database
+from soapsvc.storage.database import open_database
 from soapsvc.storage.statements import Statement, _Compiled
 from soapsvc.storage.tables import TENANCY, Moment
 from tests.conftest import KINDS

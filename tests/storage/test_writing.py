@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import LostRace, NameTaken, StorageUnavailable
 from soapsvc.storage import people
-from soapsvc.storage.database import Database, open_database
+from soapsvc.storage.database import open_database
 from soapsvc.storage.sqlite_database import MOST_UNITS_A_COMMIT
 from soapsvc.storage.tables import offer
 from soapsvc.storage.writer import MOST_RUNS_A_UNIT
@@ -349,5 +349,5 @@ def test_closing_twice_is_closing_once(database):
     database.close()
 
 
-def test_a_database_that_nobody_wrote_to_closes(database_path):
+def test_a_database_that_nobody_wrote_to_closes(database_url):
     open_database(database_url).close()

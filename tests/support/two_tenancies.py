@@ -29,7 +29,7 @@ from soapsvc.storage import (
     work_items,
     work_types,
 )
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.tables import metadata
 from soapsvc.storage.transaction import Transaction
 from tests.support import two_tenancies_credentials

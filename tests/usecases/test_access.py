@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import EntityNotEligible, InvalidWorkItem, NoMoreWorkItems, NotAllowed, UnknownEntity
@@ -13,7 +12,7 @@ from soapsvc.domain.states import State
 from soapsvc.domain.work_item import Distribution, NewWorkItem
 from soapsvc.domain.work_type import WorkModel, WorkType
 from soapsvc.storage import standing
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.memories import Memories
 from soapsvc.usecases import allocation, completion, items, lists, organisation, people, scheduling, work_types
 from soapsvc.usecases.items import ItemReference

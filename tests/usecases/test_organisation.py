@@ -16,7 +16,7 @@ from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.storage import organisation as stored_organisation
 from soapsvc.storage import people as stored_people
 from soapsvc.storage import schema, standing, work_items
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.usecases import organisation, people, scheduling
 from tests.conftest import DEFAULT_TENANCY
 from tests.support.organisations import ANA, CLAIMS, EXPERTS, FRAUD, MOTOR, insurance, organisations

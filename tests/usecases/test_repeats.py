@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.errors import InvalidRequest, WrongState
 from soapsvc.storage import answered_requests
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.usecases import allocation, repeats
 from soapsvc.usecases.access import ItemReference
 from tests.conftest import DEFAULT_TENANCY

@@ -22,7 +22,7 @@ from soapsvc.domain.states import State
 from soapsvc.domain.tenancy import Tenancy
 from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.storage import answered_requests, history, standing, work_items
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.tables import work_item
 from soapsvc.usecases import history as histories

@@ -4,13 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.errors import NotAllowed, StaleVersion, WrongState
 from soapsvc.domain.schedule import Duration, Period
 from soapsvc.domain.states import Action, State
 from soapsvc.storage import history, work_items
-from soapsvc.storage.database import Database, InTenancy, open_database
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.usecases import allocation, items, scheduling, timers
 from soapsvc.usecases.access import ItemReference
 from tests.conftest import DEFAULT_TENANCY
