@@ -226,7 +226,7 @@ def said_plainly(error: BaseException, address: str) -> BaseException:
     if reason is None and not state and isinstance(cause, psycopg.OperationalError):
         reason = _unreachable(cause)
     failure = StorageUnavailable(
-        f"The database {address} {reason or f'cannot be used ({state}): {_first_line(cause)}'}"
+        f"The database {address} {reason or f'cannot be used: {type(cause).__name__} {state}'}"
     )
     failure.__cause__ = error
     return failure
@@ -238,8 +238,3 @@ def _unreachable(cause: psycopg.Error) -> str:
         if sign in text:
             return _REASONS[state]
     return "cannot be reached, or the connection to it was lost"
-
-
-def _first_line(cause: psycopg.Error) -> str:
-    """Give the primary message only: what follows it may hold values."""
-    return cause.diag.message_primary or type(cause).__name__

@@ -95,7 +95,7 @@ class _Compiled:
             cursor.execute(self._sql, self._values(tx, parameters))
             return take(cursor)
         except tx.dialect.dbapi.Error as error:
-            raise self._refused(tx, error) from error
+            raise self._refused(tx, error) from None
 
     def run_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> Any:
         """Run it with each of these parameters; give the driver's cursor."""
@@ -103,7 +103,7 @@ class _Compiled:
         try:
             cursor.executemany(self._sql, [self._values(tx, parameters) for parameters in every])
         except tx.dialect.dbapi.Error as error:
-            raise self._refused(tx, error) from error
+            raise self._refused(tx, error) from None
         return cursor
 
     def row(self, values: Sequence[Any]) -> Any:
@@ -123,7 +123,19 @@ class _Compiled:
         return [given[name] if convert is None else convert(given[name]) for name, convert in self._parameters]
 
     def _refused(self, tx: Transaction, error: Exception) -> BaseException:
-        return sa.exc.DBAPIError.instance(self._sql, None, error, tx.dialect.dbapi.Error, hide_parameters=True)
+        told = _without_values(error)
+        refused = sa.exc.DBAPIError.instance(self._sql, None, told, tx.dialect.dbapi.Error, hide_parameters=True)
+        refused.__cause__ = told
+        return refused
+
+
+def _without_values(error: Exception) -> Exception:
+    """Give a driver's error without the values that PostgreSQL puts into its texts; SQLite puts none."""
+    if not getattr(error, "sqlstate", None):
+        return error
+    diagnosis = error.diag  # type: ignore[attr-defined]
+    named = diagnosis.constraint_name or diagnosis.table_name or ""
+    return type(error)(f"{type(error).__name__} {named}".strip())
 
 
 def tenancy_of(tx: Transaction) -> int:

@@ -3,7 +3,9 @@
 import pytest
 
 from soapsvc.storage import standing
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.memories import MOST_REMEMBERED, Memories
+from tests.conftest import DEFAULT_TENANCY
 
 
 class Clock:
@@ -67,10 +69,8 @@ def test_who_began_before_a_change_does_not_use_what_was_read_after_it(memories)
     assert before.find("key") is None
 
 
-def test_what_was_read_while_a_change_was_under_way_is_forgotten_when_it_is_on_disk(
-    memories, whole_database, database, cast
-):
-    whole_database._readers._memories = whole_database._writer._memories = memories
+def test_what_was_read_while_a_change_was_under_way_is_forgotten_when_it_is_on_disk(memories, database_url, cast):
+    database = InTenancy(open_database(database_url, memories=memories), DEFAULT_TENANCY)
     read = []
 
     def change(tx):
@@ -81,6 +81,7 @@ def test_what_was_read_while_a_change_was_under_way_is_forgotten_when_it_is_on_d
         read.append(memories.begin().find((1, cast.ana.id)))
 
     database.write(change).result(10)
+    database.close()
 
     assert read == ["older"]
     assert memories.begin().find((1, cast.ana.id)) is None

@@ -60,6 +60,11 @@ def is_free(url: sa.URL, item: int) -> bool:
     return True
 
 
+def in_the_store() -> bool:
+    """Say whether a statement is the store's, and not one that a test runs beside it."""
+    return threading.current_thread().name.startswith("database")
+
+
 # Commits
 
 
@@ -125,10 +130,10 @@ def test_a_lost_race_is_run_again_and_locks_what_it_loads(database_url, database
     """So it loses no second one, however many others there are."""
     close = items.Close(item=ItemReference(id=opened.id))
     touched, was_free = [], []
-    touch = "UPDATE work_item SET version = version + 1, priority = 77 WHERE id = :item"
+    touch = "/* somebody else */ UPDATE work_item SET version = version + 1, priority = 77 WHERE id = :item"
 
     def interfere(_, statement):
-        if statement.startswith("UPDATE work_item"):
+        if statement.startswith("UPDATE work_item") and in_the_store():
             if touched:
                 was_free.append(is_free(database_url, opened.id))
             else:
@@ -196,7 +201,7 @@ def test_a_batch_locks_its_items_in_the_order_of_their_ids_before_it_changes_any
     waiting = threading.Event()
 
     def notice(_, statement):
-        if "FOR UPDATE" in statement and threading.current_thread().name.startswith("database"):
+        if "FOR UPDATE" in statement and in_the_store():
             waiting.set()
 
     with watching(before=notice):

@@ -278,9 +278,9 @@ SECRET = "a value that no log may show"
         ([(1, SECRET)], sa.exc.IntegrityError),  # the id is taken
         ([(2, SECRET), (2, SECRET)], sa.exc.IntegrityError),
         ([(2, None)], sa.exc.IntegrityError),
-        ([(SECRET, SECRET)], sa.exc.IntegrityError),  # no number
-        ([(2, [SECRET])], sa.exc.DBAPIError),  # of a type that the driver does not know
-        ([(2, "a"), (3, [SECRET])], sa.exc.DBAPIError),
+        ([(SECRET, SECRET)], sa.exc.DBAPIError),  # no number
+        ([(2, {SECRET})], sa.exc.DBAPIError),  # of a type that the driver does not know
+        ([(2, "a"), (3, {SECRET})], sa.exc.DBAPIError),
     ],
 )
 def test_what_the_driver_refuses_is_raised_as_by_sqlalchemy_and_without_the_values(trying, names, refusal):
@@ -309,7 +309,8 @@ def test_what_the_driver_refuses_only_at_a_later_row_is_raised_as_by_sqlalchemy_
             absolute.rows(tx)
         return refused.value
 
-    assert "overflow" in str(trying(unit))
+    error = str(trying(unit))
+    assert "overflow" in error or "NumericValueOutOfRange" in error
 
 
 # Tenancies

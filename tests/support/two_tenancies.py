@@ -157,8 +157,8 @@ def rows_of(side: InTenancy) -> dict[str, list[Any]]:
 
 def _confront(one: InTenancy, own: Things, mark: str, other: InTenancy, theirs: Things) -> None:
     before = rows_of(other)
-    one.read(lambda tx: _look_for_own(tx, own, mark)).result(10)
-    one.read(lambda tx: _look_for_theirs(tx, theirs)).result(10)
+    one.write(lambda tx: _look_for_own(tx, own, mark)).result(10)  # what is looked for to be taken is locked
+    one.write(lambda tx: _look_for_theirs(tx, theirs)).result(10)
     one.write(lambda tx: _meddle(tx, theirs)).result(10)
     assert rows_of(other) == before, "a row of the other tenancy was changed"
 
