@@ -255,7 +255,7 @@ class MisplacedEntity(WorkItemServiceError):
 
 
 class StorageUnavailable(WorkItemServiceError):
-    """The database cannot do it now: locked, full, read-only or gone. Nothing was changed.
+    """The database cannot do it now: locked, full, read-only or gone. Nothing was changed, unless it is OutcomeUnknown.
 
     The message is for the operator; callers are told no more than that the service failed.
     """

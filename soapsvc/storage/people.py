@@ -144,6 +144,8 @@ def find_all_by_name(tx: Transaction, name: str) -> Sequence[Entity]:
 
 def find_account(tx: Transaction, name: str) -> tuple[Entity, str] | None:
     """Give the person who may sign in under this name and the hash of his password; None also if disabled."""
+    if "\0" in name:  # nobody has it, and PostgreSQL would refuse to look for it
+        return None
     row = _ACCOUNT.row(tx, name=name)
     if row is None or not row.enabled:
         return None

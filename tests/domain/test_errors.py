@@ -30,6 +30,7 @@ CODES = {
     "DuplicateEntity": "BRM_ORGANISATION_DUPLICATE",
     "MisplacedEntity": "BRM_ORGANISATION_PLACE",
     "StorageUnavailable": "BRM_INTERNAL_STORAGE",
+    "OutcomeUnknown": "BRM_INTERNAL_UNKNOWN",
 }
 
 
