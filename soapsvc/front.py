@@ -16,6 +16,8 @@ class Front:
     def __init__(self, doors: Mapping[str, Door], database: Database) -> None:
         self._doors = doors
         self._database = database
+        self.is_draining = False
+        """Whether the service will stop soon: it still answers, but asks for no more requests."""
 
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request."""
@@ -36,6 +38,8 @@ class Front:
 
     async def _is_ready(self) -> bool:
         """Say whether both ways to the database work: the writer's too, for it may be all that is broken."""
+        if self.is_draining:
+            return False
         try:
             await self._database.seen(lambda tx: tx.now())
             await self._database.written(schema.touch)

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -107,6 +107,7 @@ def opened_part(
         )
         doorkeeping = built(settings, database, tenancies, clock)
         try:
+            database.hear_others()
             doors = _doors(settings, database, doorkeeping, witness)
             yield Service(Front(doors, database), database, tenancies, witness)
         finally:
@@ -309,10 +310,19 @@ async def _serve(service: Service, settings: Settings, tls: "Tls | None", *, swe
         tasks.append(asyncio.create_task(_sweep(service.database)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, _drain, service.application, settings.drain_seconds, server.stop)
     await server.serve()
     for task in tasks:
         task.cancel()
+
+
+def _drain(front: Front, seconds: float, stop: Callable[[], None]) -> None:
+    """Say that requests should go elsewhere, and stop some time later; at once if told so again."""
+    if front.is_draining or not seconds:
+        stop()
+    else:
+        asyncio.get_running_loop().call_later(seconds, stop)
+    front.is_draining = True
 
 
 async def _sweep(database: Database) -> None:

@@ -106,6 +106,12 @@ class Settings(BaseModel):
     proxy_identity_header: Annotated[str | None, AfterValidator(_header_name)] = Field(
         None, description="The header in which a trusted reverse proxy says who calls"
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="How long the service says that it is not ready, and still answers, before it stops",
+    )
     body_seconds: float = Field(10.0, gt=0, le=600, description="How long the body of a request may take to arrive")
     message_bytes: int = Field(2_000_000, ge=1_000, le=100_000_000, description="The most bytes that a message has")
     message_depth: int = Field(100, ge=10, le=200, description="The most levels that a message's XML is nested")

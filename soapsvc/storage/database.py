@@ -57,6 +57,18 @@ class Database(Protocol):
     async def seen(self, unit: Unit[Result], *, is_long: bool = False) -> Result:
         """Do what `read` does, for who awaits it on an event loop, which a long unit must not keep."""
 
+    def changes(self) -> int:
+        """Say how often people, grants or tenancies were changed, or may have been, as far as this process knows.
+
+        What was read of them before the number went up is out of date. Any thread may ask; it costs next to nothing.
+        """
+
+    def hear_others(self) -> None:
+        """Let `changes` go up also for what other nodes change, from now on.
+
+        On PostgreSQL that is at once, as long as the connection for it lives; on SQLite it is never.
+        """
+
     def close(self) -> None:
         """Finish what was taken on, then let go of the database."""
 

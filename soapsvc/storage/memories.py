@@ -33,6 +33,10 @@ class Memories:
         self._changes = changes or OwnChanges()
         self._entries: dict[Any, _Entry] = {}
 
+    def changes(self) -> int:
+        """Say how often somebody changed what is remembered; it never goes down."""
+        return self._changes.count()
+
     def begin(self) -> "Memory":
         """Give what a transaction may use that begins after this call."""
         return Memory(self, self._changes.count())

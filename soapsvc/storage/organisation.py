@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.organisation import Entity, EntityType, Relation
 from soapsvc.domain.organisation_model import EntityName, Link, ModelEntity, OrganisationModel, PrivilegeGrant
-from soapsvc.storage import people, standing
+from soapsvc.storage import people, standing, telling
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import (
     account,
@@ -165,6 +165,7 @@ def change_entity(tx: Transaction, identity: int, new: ModelEntity) -> None:
         most=new.max_open_items,
     )
     _RENAME_ACCOUNT.change(tx, which=identity, new_name=new.name)
+    telling.everybody(tx)
 
 
 def release_name(tx: Transaction, identity: int) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import NameTaken
 from soapsvc.domain.organisation import Entity, EntityType, guid_key
-from soapsvc.storage import credential_changes, standing
+from soapsvc.storage import standing, telling
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import account, action_grant, entity, insert_into, of_tenancy
 from soapsvc.storage.transaction import Transaction
@@ -99,6 +99,7 @@ def add_entity(tx: Transaction, kind: EntityType, *, name: str, guid: str, max_o
 
 def add_account(tx: Transaction, person: Entity, password_hash: str) -> None:
     """Let a resource sign in."""
+    telling.everybody(tx)
     _ADD_ACCOUNT.change(tx, entity_id=person.id, name=person.name, password_hash=password_hash, enabled=True)
 
 
@@ -109,13 +110,13 @@ def has_account(tx: Transaction, person: Entity) -> bool:
 
 def set_password_hash(tx: Transaction, person: Entity, password_hash: str) -> None:
     """Replace the hash of a person's password."""
-    credential_changes.note(tx)
+    telling.everybody(tx)
     _SET_PASSWORD_HASH.change(tx, entity=person.id, new_hash=password_hash)
 
 
 def set_enabled(tx: Transaction, person: Entity, enabled: bool) -> None:
     """Let a person sign in, or no longer."""
-    credential_changes.note(tx)
+    telling.everybody(tx)
     _SET_ENABLED.change(tx, entity=person.id, new_enabled=enabled)
 
 

@@ -136,8 +136,8 @@ class Link:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.connection = engine.connect()
-        self._driver: _Connection = self.connection.connection.driver_connection  # type: ignore[assignment]
-        self._patience = self._driver.patience
+        self.driver: _Connection = self.connection.connection.driver_connection  # type: ignore[assignment]
+        self._patience = self.driver.patience
         self.is_new = True
 
     def begin(self, how: str) -> datetime:
@@ -145,9 +145,9 @@ class Link:
 
         Raises ConnectionLost where an old connection does not answer: nothing was done on it.
         """
-        self._driver.patience = min(BEGIN_SECONDS, self._patience)
+        self.driver.patience = min(BEGIN_SECONDS, self._patience)
         try:
-            cursor = self._driver.execute(f"{how}; {_NOW}", prepare=False)
+            cursor = self.driver.execute(f"{how}; {_NOW}", prepare=False)
             cursor.nextset()
             row = cursor.fetchone()
         except psycopg.OperationalError as error:
@@ -155,7 +155,7 @@ class Link:
                 raise ConnectionLost from error
             raise
         finally:
-            self._driver.patience = self._patience
+            self.driver.patience = self._patience
         self.is_new = False
         return moment_from(row[0] if row else 0)
 
@@ -165,7 +165,7 @@ class Link:
         Raises OutcomeUnknown where nobody said whether it is, StorageUnavailable where the server has taken it back.
         """
         try:
-            cursor = self._driver.execute("COMMIT", prepare=False)
+            cursor = self.driver.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             if (error.sqlstate or "").startswith(_CERTAIN_AT_COMMIT):
                 raise
@@ -176,17 +176,17 @@ class Link:
     def roll_back(self) -> None:
         """Undo everything since the begin; where that fails, the connection is of no use any more."""
         with suppress(psycopg.Error):
-            self._driver.execute("ROLLBACK", prepare=False)
+            self.driver.execute("ROLLBACK", prepare=False)
 
     @property
     def is_usable(self) -> bool:
         """Say whether the next unit may have this connection."""
-        return self._driver.info.transaction_status is TransactionStatus.IDLE
+        return self.driver.info.transaction_status is TransactionStatus.IDLE
 
     def close(self) -> None:
         """Let go of the connection; the server undoes what was begun on it."""
         with suppress(psycopg.Error):
-            self._driver.close()
+            self.driver.close()
         with suppress(*ERRORS):
             self.connection.invalidate()
             self.connection.close()

@@ -18,6 +18,7 @@ from soapsvc.domain.errors import LostRace, StorageUnavailable
 from soapsvc.storage import postgresql
 from soapsvc.storage.database import Clock, Limits, real_time
 from soapsvc.storage.memories import Memories
+from soapsvc.storage.notices import Listener
 from soapsvc.storage.postgresql import READING, WRITING, ConnectionLost, Link
 from soapsvc.storage.tasks import Outcome, Result, Task, Unit, deliver
 from soapsvc.storage.transaction import RunFirst, Transaction
@@ -49,6 +50,7 @@ class PostgresqlDatabase:
         self._threads = ThreadPoolExecutor(self._limits.connections, thread_name_prefix="database")
         self._turn = threading.Lock()
         self._closed = False
+        self._listener: Listener | None = None
         sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
 
     def write(self, unit: Unit[Result]) -> Future[Result]:
@@ -77,10 +79,22 @@ class PostgresqlDatabase:
         self._put(self._read, Task(unit, future, loop))
         return await future
 
+    def changes(self) -> int:
+        """Say how often people, grants or tenancies were changed, or may have been, as far as this process knows."""
+        return self._memories.changes()
+
+    def hear_others(self) -> None:
+        """Let `changes` go up also for what other nodes change, from now on."""
+        with self._turn:
+            if self._listener is None and not self._closed:
+                self._listener = Listener(self._engine, self._memories.forget)
+
     def close(self) -> None:
         """Finish what was taken on, then let go of the connections."""
         with self._turn:
             self._closed = True
+        if self._listener is not None:
+            self._listener.close()
         self._threads.shutdown()
         self._drop_idle()
         self._engine.dispose()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from soapsvc.domain.credentials import Scope
 from soapsvc.domain.errors import NameTaken
 from soapsvc.domain.organisation import Entity, EntityType
-from soapsvc.storage import credential_changes
+from soapsvc.storage import telling
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import account, entity, insert_into, of_tenancy, service_principal
 from soapsvc.storage.transaction import Transaction
@@ -95,7 +95,7 @@ def every(tx: Transaction) -> Sequence[Principal]:
 
 def disable(tx: Transaction, client: str, name: str) -> bool:
     """Let a principal sign in no longer; say whether there is one of this name."""
-    credential_changes.note(tx)
+    telling.everybody(tx)
     return _DISABLE.change(tx, of_client=client, named=name) > 0
 
 

@@ -45,9 +45,9 @@ class SqliteDatabase:
     ) -> None:
         self.path = sqlite.file_of(url)
         self._clock = clock
-        memories = memories or Memories()
-        self._writer = Writer(self.path, self._now, memories)
-        self._readers = Readers(self.path, self._now, memories)
+        self._memories = memories or Memories()
+        self._writer = Writer(self.path, self._now, self._memories)
+        self._readers = Readers(self.path, self._now, self._memories)
         self._neighbour = neighbour
         self._asking_since: float | None = None
         self._turn = threading.Condition()
@@ -90,6 +90,13 @@ class SqliteDatabase:
         future: asyncio.Future[Result] = loop.create_future()
         self._put_read(Task(unit, future, loop))
         return await future
+
+    def changes(self) -> int:
+        """Say how often people, grants or tenancies were changed, as far as the processes of this service know."""
+        return self._memories.changes()
+
+    def hear_others(self) -> None:
+        """Do nothing: other services and commands that write to the file tell nobody."""
 
     def close(self) -> None:
         """Finish what was taken on, then let go of the file."""

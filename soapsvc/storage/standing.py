@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.caller import ALLOWED_TO_ALL, Standing, SystemAction
 from soapsvc.domain.organisation import Entity, EntityType
+from soapsvc.storage import telling
 from soapsvc.storage.closure import all_of_one, containers_of, containers_of_one
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import action_grant, denied_action, entity, of_tenancy, offer
@@ -82,4 +83,4 @@ def changed(tx: Transaction) -> None:
     Between the two others still read the older one, and must not remember it for longer.
     """
     tx.memory.forget()
-    tx.after_commit(tx.memory.forget)
+    telling.everybody(tx)

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import NameTaken
 from soapsvc.domain.tenancy import Tenancy
+from soapsvc.storage import telling
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import tenancy
 from soapsvc.storage.transaction import Transaction
@@ -26,6 +27,7 @@ def add(tx: Transaction, *, moniker: str, name: str) -> Tenancy:
     """Add a tenancy, which is empty. Raises NameTaken for a moniker that exists."""
     if find(tx, moniker) is not None:
         raise NameTaken(moniker)
+    telling.everybody(tx)
     return Tenancy(id=_ADD.value(tx, moniker=moniker, name=name), moniker=moniker, name=name)
 
 
@@ -42,4 +44,5 @@ def every(tx: Transaction) -> Sequence[Tenancy]:
 
 def set_version_required(tx: Transaction, which: Tenancy, is_required: bool | None) -> None:
     """Set a tenancy's own rule for changes without a version, or none."""
+    telling.everybody(tx)
     _SET_VERSION_REQUIRED.change(tx, which=which.id, is_required=is_required)

@@ -90,7 +90,6 @@ class ServiceUnderTest:
     def tenancy(self, moniker: str) -> str:
         """Add a tenancy, for people and items that those of the others know nothing of, and give its moniker."""
         added = self._service.database.write(lambda tx: tenancies.add_tenancy(tx, moniker)).result(_DEADLINE)
-        self._service.tenancies.forget()
         return added.moniker
 
     def person(

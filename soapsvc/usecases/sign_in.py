@@ -18,7 +18,7 @@ import argon2
 
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import Claim, InvalidRequest, NotAuthenticated
-from soapsvc.storage import credential_changes, people
+from soapsvc.storage import people
 from soapsvc.storage.database import Database, run_in
 from soapsvc.usecases.throttle import NOT_AUTHENTICATED, Throttle
 
@@ -81,7 +81,7 @@ class SignIn:
         if (
             remembered is not None
             and self._clock() < remembered.fresh_until
-            and remembered.change == credential_changes.latest()
+            and remembered.change == self._database.changes()
         ):
             return remembered.caller
         return await self._checked_once(proof, claimed, password, address)
@@ -93,7 +93,7 @@ class SignIn:
 
     async def _checked_once(self, proof: bytes, claimed: Claim, password: str, address: str) -> Caller:
         """Let many who sign in alike at the same moment, from the same address, share one check."""
-        key = (proof, address, credential_changes.latest())  # who comes after a change must not share what came before
+        key = (proof, address, self._database.changes())  # who comes after a change must not share what came before
         check = self._under_way.get(key)
         if check is None:
             check = asyncio.ensure_future(self._check(proof, claimed, password, address))
@@ -102,7 +102,7 @@ class SignIn:
         return await asyncio.shield(check)
 
     async def _check(self, proof: bytes, claimed: Claim, password: str, address: str) -> Caller:
-        change = credential_changes.latest()  # before the account is looked at: one that comes later is noticed later
+        change = self._database.changes()  # before the account is looked at: one that comes later is noticed later
         find = run_in(claimed.tenancy, lambda tx: people.find_account(tx, claimed.name))
         account = await self._database.seen(find)
         remembered = self._remembered.pop(proof, None)

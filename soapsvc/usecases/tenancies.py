@@ -94,7 +94,7 @@ class Directory:
 
 
 class KnownTenancies:
-    """The directory of a running service; it is read anew when it is older than so many seconds."""
+    """The directory of a running service; read anew when something was changed, or it is older than so many seconds."""
 
     def __init__(
         self,
@@ -111,22 +111,20 @@ class KnownTenancies:
         self._seconds = seconds
         self._clock = clock
         self._fresh_until = clock() + seconds
+        self._changes = database.changes()
         self._directory = self._made_of(database.read(tenancies.every).result())
 
     async def directory(self) -> Directory:
         """Give what is known, or look again. Raises UnknownTenancy where the default one is gone."""
-        if self._clock() >= self._fresh_until:
+        if self._clock() >= self._fresh_until or self._changes != self._database.changes():
             self._fresh_until = self._clock() + self._seconds
+            self._changes = self._database.changes()
             self._directory = self._made_of(await self._database.seen(tenancies.every))
         return self._directory
 
     def default(self) -> Tenancy:
         """Give the tenancy of who names none."""
         return self._directory.default
-
-    def forget(self) -> None:
-        """Let the next who asks look again, for something was changed."""
-        self._fresh_until = self._clock()
 
     def _made_of(self, every: Sequence[Tenancy]) -> Directory:
         return Directory(every, self._default, version_required=self._version_required)

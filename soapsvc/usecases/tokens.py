@@ -16,7 +16,7 @@ from joserfc.errors import JoseError
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.credentials import Scope
 from soapsvc.domain.errors import Claim, NotAuthenticated
-from soapsvc.storage import credential_changes, principals
+from soapsvc.storage import principals
 from soapsvc.storage.database import Database, run_in
 from soapsvc.storage.principals import Principal
 from soapsvc.usecases import principals as people_of_clients
@@ -133,7 +133,7 @@ class Tokens:
         directory = await self._tenancies.directory()
         digest = hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=32).digest()
         found, now = self._remembered.get(digest), self._now()
-        if found is None or not now < min(found.fresh_until, found.ends) or found.change != credential_changes.latest():
+        if found is None or not now < min(found.fresh_until, found.ends) or found.change != self._database.changes():
             found = await self._checked(token, directory)
             self._remembered[digest] = found
             self._remembered.move_to_end(digest)
@@ -157,7 +157,7 @@ class Tokens:
         return principal
 
     async def _checked(self, token: str, directory: Directory) -> _Remembered:
-        change = credential_changes.latest()
+        change = self._database.changes()
         kid, moniker = _said_by(token)
         tenancy = directory.bearer_of(b"", moniker)
         if tenancy is None:

@@ -75,7 +75,6 @@ def world(template: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
     with serving.opened_service(settings, clock=moved.clock) as service, InProcess(service.application) as calls:
         other = service.database.write(lambda tx: tenancies.add_tenancy(tx, OTHER)).result(10)
         elsewhere = InTenancy(service.database, other.id)
-        service.tenancies.forget()
         soap = Soap(calls, service.default_tenancy)
         world = World(soap, CHEAP.hash(PASSWORD), CHEAP.hash("another password"), elsewhere, moved)
         world.write(lambda tx: organisation.load(tx, COMPANY_OF_ONE_UNIT))

@@ -237,11 +237,15 @@ def test_another_tenancy_may_be_the_default_one(whole_database, other):
     assert asyncio.run(known.directory()).meant(b"www", "ana")[0].id == other.tenancy
 
 
-def test_a_change_is_known_when_its_time_has_come_and_nothing_is_asked_before(whole_database):
+def test_a_change_by_another_process_is_known_when_its_time_has_come_and_nothing_is_asked_before(
+    whole_database, database_url
+):
     now = [100.0]
     known = KnownTenancies(whole_database, default="default", seconds=5, clock=lambda: now[0])
     first = asyncio.run(known.directory())
-    whole_database.write(lambda tx: tenancies.require_versions(tx, "default", True)).result(10)
+    other_process = open_database(database_url)
+    other_process.write(lambda tx: tenancies.require_versions(tx, "default", True)).result(10)
+    other_process.close()
 
     now[0] = 104.9
     assert asyncio.run(known.directory()) is first
@@ -249,8 +253,8 @@ def test_a_change_is_known_when_its_time_has_come_and_nothing_is_asked_before(wh
     assert asyncio.run(known.directory()).default.version_required is True
 
 
-def test_what_is_forgotten_is_looked_up_at_once(whole_database):
+def test_a_change_by_the_service_itself_is_known_at_once(whole_database):
     known = KnownTenancies(whole_database, default="default", seconds=60)
     whole_database.write(lambda tx: tenancies.require_versions(tx, "default", True)).result(10)
-    known.forget()
     assert asyncio.run(known.directory()).default.version_required is True
+
