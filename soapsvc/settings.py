@@ -54,7 +54,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    database: str = Field("sqlite:///soapsvc.db", description="The database: sqlite:///FILE or postgresql://...")
+    database: str = Field("sqlite:///soapsvc.db", description="The database, as a URL")
     database_connections: int = Field(
         16, ge=1, le=500, description="The most connections that a process opens to PostgreSQL"
     )
