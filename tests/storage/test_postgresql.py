@@ -314,24 +314,6 @@ def test_a_server_that_is_away_is_a_sentence_without_the_password(where):
         schema.check(url)
 
 
-# The schema
-
-
-def test_two_who_migrate_at_once_migrate_once(empty_url):
-    done: list[bool] = []
-    threads = [threading.Thread(target=lambda: done.append(schema.prepare(empty_url))) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
-    assert sorted(done) == [False, False, True]
-
-
-def test_the_ids_of_tenancies_go_on_behind_the_first(database_url):
-    run_by_hand(database_url, "INSERT INTO tenancy (moniker, name) VALUES ('acme', 'Acme')")
-    assert run_by_hand(database_url, "SELECT id FROM tenancy ORDER BY id") == [(1,), (2,)]
-
-
 def test_the_time_is_the_servers(database_url, whole_database):
     before = run_by_hand(database_url, "SELECT clock_timestamp()")[0][0]
     now = whole_database.read(lambda tx: tx.now()).result(DEADLINE)
