@@ -24,6 +24,7 @@ from soapsvc.testing.in_process import InProcess
 from soapsvc.usecases import people, scheduling, work_types
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import FIELDS, PASSWORD, People, Soap
+from tests.support.moved import Moved
 from tests.support.soap import SERVICE_OF, Fault, content_of, envelope, request, root_of
 
 Ask = Callable[..., etree._Element]
@@ -39,7 +40,9 @@ def running(
     path = copy(template, folder / "soapsvc.db")
     settings = Settings(database=f"sqlite:///{path}", **options)  # type: ignore[arg-type]
     with (
-        serving.opened_service(settings, clock=lambda now: now + ahead()) as service,
+        serving.opened_service(
+            settings, clock=ahead.clock if isinstance(ahead, Moved) else lambda now: now + ahead()
+        ) as service,
         InProcess(service.application) as calls,
     ):
         yield Soap(calls, service.default_tenancy)

@@ -17,7 +17,7 @@ from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, scheduling
 from tests.conftest import PASSWORD, Soap
 from tests.soap.conftest import running
-from tests.support.moved import Moved
+from tests.support.moved import Moved, Still
 from tests.support.soap import Fault, envelope, request, username_token
 
 PATH = "/amxbpm/WorkItemManagementService"
@@ -28,7 +28,7 @@ WRONG = "The user name or the password is wrong"
 
 @pytest.fixture
 def moved() -> Moved:
-    return Moved()
+    return Still()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, principals, scheduling, token_keys
 from tests.conftest import Soap
 from tests.soap.conftest import running
-from tests.support.moved import Moved
+from tests.support.moved import Moved, Still
 from tests.support.soap import SERVICE_OF, Fault, envelope, request
 from tests.support.tokens import CHEAP
 
@@ -422,7 +422,7 @@ def test_a_principal_that_this_service_disables_is_out_at_once(programs: Program
 
 
 def test_guessing_a_secret_is_slowed_down(template: Path, tmp_path: Path) -> None:
-    moved = Moved()
+    moved = Still()
     with running(template, tmp_path, ahead=moved, throttle_account_failures=2) as soap:
         programs = Programs(soap, tmp_path, moved)
         secret_hash = CHEAP.hash(SECRET)

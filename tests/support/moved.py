@@ -17,3 +17,14 @@ class Moved:
 
     def now(self) -> datetime:
         return self.clock(datetime.now(UTC))
+
+
+class Still(Moved):
+    """A clock that stands still where a test does not move it, however long the test takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = datetime.now(UTC)
+
+    def clock(self, now: datetime) -> datetime:
+        return self._began + self.by
