@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import debian, ledger, load, processes
 from bench.race import BUILD
-from bench.racers import OURS
+from bench.racers import ALONE
 from bench.turn import running
 from soapsvc import serving
 
@@ -51,9 +51,9 @@ def main() -> None:
     requests = parser.parse_args().requests
     if requests < SETTLED + PORTION:
         raise SystemExit(f"send at least {SETTLED + PORTION:,} requests: until {SETTLED:,} memory may grow")
-    build = BUILD / OURS.name
+    build = BUILD / ALONE.name
     build.mkdir(parents=True, exist_ok=True)
-    OURS.prepare(build)
+    ALONE.prepare(build)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=build, prefix="memory-") as name:
         data, notes = Path(name, "data"), Path(name, "load")
@@ -61,11 +61,11 @@ def main() -> None:
         notes.mkdir()
         one = load.Load(notes, BUILD / "tools", serving.free_port())
         try:
-            with running(OURS, build, data, one.port) as process:
+            with running(ALONE, build, data, one.port) as process:
                 samples = sent_portions(one, requests, process.pid)
         except debian.Missing as error:
             raise SystemExit(f"NOT MEASURED: {error}") from None
-        complaint = ledger.complaint(one.ledger(), OURS.stored_versions(data), one.unanswered)
+        complaint = ledger.complaint(one.ledger(), ALONE.stored_versions(data), one.unanswered)
     if complaint:
         raise SystemExit(complaint)
     grown = growth(samples)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import debian, disk, load, report
-from bench.racers import OURS, CannotRace, Racer
+from bench.racers import ALONE, OURS, CannotRace, Racer
 from bench.races import Race
 from bench.turn import take
 
@@ -109,7 +109,7 @@ def _known() -> Sequence[Racer]:
         if error.name != "bench.peers":
             raise
         peers = ()
-    return (OURS, *peers)
+    return (OURS, ALONE, *peers)
 
 
 def _prepared(only: Sequence[str] | None) -> tuple[list[Racer], dict[str, str]]:

@@ -81,12 +81,12 @@ def _fill(database: InTenancy) -> None:
         database.write(unit).result()
 
 
-def _start(build: Path, data: Path, port: int) -> subprocess.Popen[bytes]:
+def _start(build: Path, data: Path, port: int, *, processes: int) -> subprocess.Popen[bytes]:
     shutil.copy(build / _TEMPLATE, data / "soapsvc.db")
     # As it comes: no setting of whoever runs the race is carried over.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SOAPSVC_")}
     environment["PYTHONPATH"] = str(ROOT)
-    command = [sys.executable, "-m", "soapsvc", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "soapsvc", "serve", "--port", str(port), "--processes", str(processes)]
     with (data / "output.log").open("wb") as log:
         return subprocess.Popen(
             command, cwd=data, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -98,4 +98,5 @@ def _stored_versions(data: Path) -> dict[int, int]:
         return dict(database.execute("SELECT id, version FROM work_item"))
 
 
-OURS = Racer("ours", "soapsvc, as `soapsvc serve` runs it", _prepare, _start, _stored_versions)
+OURS = Racer("ours", "soapsvc serve --processes 2", _prepare, partial(_start, processes=2), _stored_versions)
+ALONE = Racer("ours-alone", "soapsvc serve, in one process", _prepare, partial(_start, processes=1), _stored_versions)
