@@ -4,23 +4,34 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 
+from soapsvc.domain.audit import AuditEntry, AuditKind
 from soapsvc.domain.errors import LostRace, OutcomeUnknown, StorageUnavailable
-from soapsvc.storage import postgresql, schema, work_items
+from soapsvc.storage import audit, locks, postgresql, schema, work_items
 from soapsvc.storage.database import Database, Limits, open_database
-from soapsvc.usecases import allocation, items
+from soapsvc.storage.postgresql import BEGIN_SECONDS, CONNECT_SECONDS
+from soapsvc.usecases import allocation, items, organisation
 from soapsvc.usecases.access import ItemReference
 from tests.storage.units import DEADLINE
 from tests.support.databases import run_by_hand
 from tests.support.driver import watching
+from tests.support.organisations import insurance
+from tests.support.silence import line_to
 
 pytestmark = [pytest.mark.parametrize("kind", ["postgresql"]), pytest.mark.usefixtures("kind")]
 
 SELECT_ONE = sa.text("SELECT 1")
 SHORT = Limits(connections=4, statement=0.5, lock=0.2)
+BACK_WITHIN = 5.0
+SILENT_FOR_AT_MOST = BEGIN_SECONDS + CONNECT_SECONDS + 2
+ENTRY = AuditEntry(
+    id=0, at=datetime.now(UTC), kind=AuditKind.SIGN_IN, actor=None, actor_guid=None, address=None, subject="x",
+    detail=None, hash="",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -207,15 +218,25 @@ def test_a_batch_locks_its_items_in_the_order_of_their_ids_before_it_changes_any
     with watching(before=notice):
         future = database.write(lambda tx: allocation.allocate_items(tx, cast.caller("ana"), batch))
         assert waiting.wait(DEADLINE)
-        _wait_for_a_waiting_lock(database_url)
+        wait_for_any_who_waits(database_url)
         assert is_free(database_url, second)
     another.rollback()
     assert [one.id for one in future.result(DEADLINE)] == [second, first]
 
 
-def _wait_for_a_waiting_lock(url: sa.URL) -> None:
+def wait_for_a_lock_that_is_held(url: sa.URL) -> None:
+    _wait_for_a_row(
+        url, "SELECT 1 FROM pg_locks JOIN pg_database ON oid = database WHERE datname = :name AND locktype = 'advisory'"
+    )
+
+
+def wait_for_any_who_waits(url: sa.URL) -> None:
+    _wait_for_a_row(url, "SELECT 1 FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
+
+
+def _wait_for_a_row(url: sa.URL, query: str) -> None:
     deadline = time.monotonic() + DEADLINE
-    while not run_by_hand(url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+    while not run_by_hand(url, query, name=url.database):
         assert time.monotonic() < deadline
 
 
@@ -319,3 +340,70 @@ def test_the_time_is_the_servers(database_url, whole_database):
     now = whole_database.read(lambda tx: tx.now()).result(DEADLINE)
     after = run_by_hand(database_url, "SELECT clock_timestamp()")[0][0]
     assert before <= now <= after
+
+
+def test_a_server_that_falls_silent_is_given_up_and_serves_again_when_it_speaks(database_url):
+    """Nothing tells a client that the network was cut, or a server stopped: only time does."""
+    with line_to(database_url) as line:
+        database = open_database(line.url, limits=SHORT)
+        try:
+            for _ in range(3):
+                database.write(schema.touch).result(DEADLINE)
+            line.fall_silent()
+            for kind_of_unit in (database.write, database.read):
+                began = time.monotonic()
+                with pytest.raises(StorageUnavailable, match=r"cannot be reached|free in time"):
+                    kind_of_unit(lambda _: None).result(DEADLINE)
+                assert time.monotonic() - began < SILENT_FOR_AT_MOST
+            line.speak()
+            began = time.monotonic()
+            database.write(schema.touch).result(DEADLINE)
+            assert time.monotonic() - began < BACK_WITHIN
+        finally:
+            database.close()
+
+
+def test_a_server_that_falls_silent_in_the_middle_of_a_unit_is_given_up_too(database_url):
+    with line_to(database_url) as line:
+        database = open_database(line.url, limits=SHORT)
+        try:
+
+            def unit(tx):
+                schema.touch(tx)
+                line.fall_silent()
+                schema.touch(tx)
+
+            with pytest.raises(StorageUnavailable, match="cannot be reached"):
+                database.write(unit).result(DEADLINE)
+        finally:
+            database.close()
+
+
+# Who must be alone
+
+
+@pytest.mark.parametrize(
+    ("what", "unit"),
+    [
+        ("audit", lambda tx: audit.append(tx, [ENTRY])),
+        ("organisation", lambda tx: organisation.load(tx, insurance())),
+    ],
+)
+def test_what_one_must_do_alone_waits_for_who_is_doing_it(database_url, database, what, unit):
+    enough = threading.Event()
+
+    def be_alone(tx):
+        locks.alone(tx, what)
+        assert enough.wait(DEADLINE)
+
+    first = database.write(be_alone)
+    second = None
+    try:
+        wait_for_a_lock_that_is_held(database_url)
+        second = database.write(unit)
+        wait_for_any_who_waits(database_url)
+        assert not second.done()
+    finally:
+        enough.set()
+    first.result(DEADLINE)
+    second.result(DEADLINE)
