@@ -147,7 +147,7 @@ class SqliteDatabase:
 
     def _hand_over(self) -> None:
         """Let the thread run what waits."""
-        self._expected_on = None
+        self._expected_on = self._asking_since = None
         self._jobs.put(self._write_in_thread)
 
     def _suits(self, task: Task[Any], loop: asyncio.AbstractEventLoop) -> bool:
