@@ -32,6 +32,9 @@ def free_port() -> int:
 class Server:
     """`soapsvc serve` in a folder of its own; commands run on the same database."""
 
+    PROGRAM: tuple[str, ...] = ("-m", "soapsvc")
+    """What Python runs; in place of it may stand a program that changes the service before it serves."""
+
     def __init__(self, folder: Path, *options: str, **variables: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -57,7 +60,7 @@ class Server:
     def start(self) -> None:
         with self.output.open("a") as output, self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "soapsvc", "serve", "--port", str(self.port), *self.options],
+                [sys.executable, *self.PROGRAM, "serve", "--port", str(self.port), *self.options],
                 cwd=self.folder, env=self.environment, stdout=output, stderr=log, text=True,
             )  # fmt: skip
         self._wait_until_ready()

@@ -1,0 +1,1 @@
+"""The proof that nothing acknowledged is lost: clients that record, disturbances, and a checker. See docs/proof.md."""

@@ -1,0 +1,191 @@
+"""Decides from the recorded calls and the stored rows whether the service kept its promise, in nearly linear time.
+
+Every stored version of an item must be one acknowledged change, or one whose outcome nobody knows, and the other way
+round. Then every call that names a version stands at a place in its item's order: a change that made version v at 2v, a
+look at version v at 2v + 1. The calls are linearizable if and only if that order never puts a call before another that
+had ended before it began: in that order, no call ends before the latest beginning of those before it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from tests.proof import operations
+from tests.proof.explaining import LATEST, Change, explain, explain_rest
+from tests.proof.operations import NEXT, POSSIBLE_IN
+from tests.proof.record import FOREVER, Call
+from tests.proof.stored import Stored
+from tests.proof.violations import Violation
+
+_NEVER = -1
+
+
+class Place(NamedTuple):
+    """Where a call stands in an item's order, and between which moments it happened."""
+
+    rank: int
+    begin: int
+    end: int
+    call: Call
+
+
+def check(calls: Sequence[Call], stored: Stored, *, is_undisturbed: bool = False) -> list[Violation]:
+    """Give everything that is wrong. `is_undisturbed`: nothing was done to the service, so nothing may be unknown."""
+    found = list(_check_stored(stored))
+    explained = explain(calls, stored)
+    places: dict[int, list[Place]] = defaultdict(list)
+    found += _place_looks(places, calls, stored)
+    _place_changes(places, explained.changes.values())
+    windows = {item: Windows(order, len(stored.rows.get(item, ()))) for item, order in places.items()}
+
+    def deadline(item: int, version: int) -> int:
+        return windows[item].goes[version - 1] if version and item in windows else FOREVER
+
+    _place_changes(places, explain_rest(stored, explained, deadline))
+    found += explained.violations
+    for item, order in places.items():
+        order.sort(key=lambda place: place.rank)
+        found += _check_order(item, order)
+    for call in calls:
+        found += _check_answer(call)
+        found += _check_fault(call, stored, windows)
+        if is_undisturbed and call.outcome == "unknown":
+            found.append(Violation("an undisturbed service answers, and says what came of a request", None, [call]))
+    return found
+
+
+def _check_stored(stored: Stored) -> Iterable[Violation]:
+    for item in stored.broken:
+        yield Violation("the chain of hashes of every item holds", item)
+    if set(stored.rows) != set(stored.items):
+        yield Violation("every item has a history", min(set(stored.rows) ^ set(stored.items)))
+    for item, rows in stored.rows.items():
+        if [row.version for row in rows] != list(range(len(rows))):
+            versions = [row.version for row in rows]
+            yield Violation("versions have no gaps", item, detail=f"there are {versions[:50]}")
+        last = rows[-1]
+        if stored.items.get(item) != (last.version, last.state_after, last.token):
+            detail = f"the item is {stored.items.get(item)}, its last row {last}"
+            yield Violation("an item is what its history says", item, detail=detail)
+        for before, after in pairwise(rows):
+            if after.state_before != before.state_after:
+                detail = f"version {after.version} comes from {after.state_before}, not {before.state_after}"
+                yield Violation("each version goes on from the one before", item, detail=detail)
+
+
+def _place_changes(places: dict[int, list[Place]], changes: Iterable[Change]) -> None:
+    for change in changes:
+        request = change.request
+        places[change.item].append(Place(2 * change.version, request.begin, request.end, request.first))
+
+
+def _place_looks(places: dict[int, list[Place]], calls: Iterable[Call], stored: Stored) -> Iterable[Violation]:
+    for call in calls:
+        is_change = call.outcome == "ok" and operations.changes(call.operation)
+        for item, version, state, token in _versions_told(call):
+            rows = stored.rows.get(item, ())
+            if not 0 <= version < len(rows):
+                detail = f"version {version} of {len(rows)} was told"
+                yield Violation("every version that was told is stored", item, [call], detail)
+                continue
+            row = rows[version]
+            if (state or row.state_after) != row.state_after or (token or row.token) != row.token:
+                detail = f"{state}, {token} was told, and {row} is stored"
+                yield Violation("what is told of a version is what is stored of it", item, [call], detail)
+            if not is_change:
+                places[item].append(Place(2 * version + 1, call.begin, call.end, call))
+
+
+def _versions_told(call: Call) -> Iterable[tuple[int, int, str | None, str | None]]:
+    """Give the versions of items that an answer names, or vouches for."""
+    if call.outcome == "ok":
+        for one in call.seen:
+            if one.version is not None:
+                yield one.item, one.version, one.state, one.token
+    elif call.fault == "InvalidVersionFault" and len(call.parameters) >= 4:
+        item, version, _, state, *_ = call.parameters
+        yield int(item), int(version), state, None
+    elif call.fault == "InvalidWorkItemFault" and len(call.parameters) == 3:
+        item, state, _ = call.parameters
+        supplied = dict(call.items).get(int(item))
+        if supplied not in LATEST:
+            yield int(item), supplied, state, None
+
+
+def _check_order(item: int, order: Sequence[Place]) -> Iterable[Violation]:
+    """Find calls that ended before one began that stands before them in the order of versions."""
+    latest: Place | None = None
+    for place in order:
+        if latest is not None and latest.begin > place.end:
+            text = (
+                f"version {place.rank // 2} was {'seen' if place.rank % 2 else 'made'} by a call that had ended before "
+                f"the one began that {'saw' if latest.rank % 2 else 'made'} version {latest.rank // 2}"
+            )
+            yield Violation("calls take effect between their beginning and their end", item, [place.call, latest.call], text)
+            continue
+        if latest is None or place.begin > latest.begin:
+            latest = place
+
+
+class Windows:
+    """When each version of an item can have come at the earliest, and can have gone at the latest."""
+
+    def __init__(self, order: Iterable[Place], versions: int) -> None:
+        comes, goes = [_NEVER] * (versions + 2), [FOREVER] * (versions + 2)
+        for place in order:
+            # Whatever stands before a version's making began before it; whatever stands behind it ended after it.
+            later, earlier = (place.rank + 1) // 2, place.rank // 2 - 1
+            comes[later] = max(comes[later], place.begin)
+            if earlier >= 0:
+                goes[earlier] = min(goes[earlier], place.end)
+        self.comes = list(accumulate(comes, max))
+        self.goes = list(accumulate(reversed(goes), min))[::-1]
+
+    def during(self, begin: int, end: int) -> range:
+        """Give the versions that can have been current at some time between two moments."""
+        return range(bisect_left(self.goes, begin), bisect_right(self.comes, end))
+
+
+def _check_answer(call: Call) -> Iterable[Violation]:
+    """Look whether an answer is about the items that were asked for, and a look at the versions."""
+    if call.outcome != "ok" or not call.items or call.operation == "completeWorkItem":
+        return
+    if [one.item for one in call.seen] != [item for item, _ in call.items]:
+        yield Violation("an answer is about the items that were asked for", None, [call])
+    elif not operations.changes(call.operation):
+        for (item, supplied), one in zip(call.items, call.seen, strict=True):
+            if supplied not in {*LATEST, one.version}:
+                yield Violation("a look with a version sees that version or none", item, [call])
+
+
+def _check_fault(call: Call, stored: Stored, windows: dict[int, Windows]) -> Iterable[Violation]:
+    """Look whether a fault is one that this call may meet, and justified by what was current meanwhile."""
+    if call.outcome != "fail":
+        return
+    if call.fault == "InvalidVersionFault":
+        yield from _check_conflict(call)
+    elif call.fault == "InvalidWorkItemFault" and len(call.parameters) == 3:
+        yield from _check_wrong_state(call, stored, windows)
+    elif not (call.fault == "NoMoreWorkItemsFault" and call.operation == NEXT):
+        yield Violation("a call meets no fault but a conflict, or one of the item's state", None, [call])
+
+
+def _check_conflict(call: Call) -> Iterable[Violation]:
+    item, version, supplied, *_ = call.parameters
+    sent = dict(call.items).get(int(item))
+    if sent in LATEST or str(sent) != supplied or version == supplied:
+        yield Violation("a conflict is one of the version that was supplied", int(item), [call])
+
+
+def _check_wrong_state(call: Call, stored: Stored, windows: dict[int, Windows]) -> Iterable[Violation]:
+    item, state, operation = int(call.parameters[0]), call.parameters[1], call.parameters[2]
+    if operation != call.operation or state in POSSIBLE_IN.get(operation, set()):
+        yield Violation("an operation is refused only where its state forbids it", item, [call])
+    elif item in windows:
+        rows = stored.rows.get(item, ())
+        during = windows[item].during(call.begin, call.end)
+        if not any(rows[version].state_after == state for version in during if version < len(rows)):
+            detail = f"no version that was current meanwhile is {state}"
+            yield Violation("a state that is told was the item's during the call", item, [call], detail)

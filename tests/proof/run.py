@@ -1,0 +1,129 @@
+"""One run of the proof: a service, its clients, its disturbances, and what the checker says.
+
+    python -m tests.proof.run --seconds 60 --clients 64 --seed 1
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.proof import checker, record, stored
+from tests.proof.chaos import Chaos, schedule
+from tests.proof.nodes import ROOT, Node
+from tests.proof.proxy import Proxy
+from tests.proof.violations import Violation, summary
+from tests.support.server import free_port
+
+SPARE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is made of. `every` says about how many seconds lie between disturbances; 0 for none at all.
+
+    `changes` names mutants that the service is changed by.
+    """
+
+    seconds: float
+    clients: int = 64
+    seed: int = 1
+    every: float = 3.0
+    changes: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run."""
+
+    violations: Sequence[Violation]
+    outcomes: Counter[str]
+    disturbances: int
+    versions: int
+    seconds_checking: float
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
+        return (
+            f"{sum(self.outcomes.values())} calls ({counts}), {self.versions} stored versions, "
+            f"{self.disturbances} disturbances, checked in {self.seconds_checking:.1f} s: {summary(self.violations)}"
+        )
+
+
+def run(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Result:
+    """Do a run in an empty folder, on a SQLite database of its own."""
+    nodes = [Node(folder, changes=plan.changes)]
+    nodes[0].prepare()
+    done = asyncio.run(_run(plan, folder, nodes, tell))
+    broken = nodes[0].broken_chains()
+    begin = time.monotonic()
+    calls = record.read(folder / "history.jsonl")
+    rows = stored.read(f"sqlite:///{folder / 'soapsvc.db'}", broken)
+    violations = checker.check(calls, rows, is_undisturbed=not done)
+    outcomes = Counter(f"{call.outcome} {call.fault}".strip() for call in calls)
+    versions = sum(map(len, rows.rows.values()))
+    return Result(violations, outcomes, done, versions, time.monotonic() - begin)
+
+
+async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], tell: Callable[[str], None]) -> int:
+    async with AsyncExitStack() as stack:
+        proxies = []
+        for node in nodes:
+            stack.callback(node.end)
+            await asyncio.to_thread(node.start)
+            proxies.append(Proxy(free_port(), node.port))
+            await proxies[-1].start()
+            stack.push_async_callback(proxies[-1].stop)
+        planned = []
+        if plan.every:
+            planned = schedule(plan.seed, plan.seconds, nodes=len(nodes), with_database=False, every=plan.every)
+        ports = [(proxy if plan.every else node).port for node, proxy in zip(nodes, proxies, strict=True)]
+        clients = await _start_clients(plan, ports, folder / "history.jsonl")
+        stack.callback(_end, clients)
+        await Chaos(nodes, proxies).carry_out(planned, tell)
+        async with asyncio.timeout(plan.seconds + SPARE_SECONDS):
+            assert await clients.wait() == 0, "the clients failed"
+        for node in nodes:
+            assert await asyncio.to_thread(node.stop) == 0, "a node did not end well"
+    return len(planned)
+
+
+async def _start_clients(plan: Plan, ports: list[int], file: Path) -> asyncio.subprocess.Process:
+    what = {"ports": ports, "clients": plan.clients, "seconds": plan.seconds, "seed": plan.seed, "file": str(file)}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.proof.clients", json.dumps(what), cwd=ROOT
+    )
+
+
+def _end(clients: asyncio.subprocess.Process) -> None:
+    if clients.returncode is None:
+        clients.kill()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run the proof once.")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--every", type=float, default=3, help="seconds between disturbances; 0 for none")
+    parser.add_argument("--changes", default="", help="mutants to change the service by, divided by commas")
+    parser.add_argument("--keep", type=Path, help="a folder that the history and the database are left in")
+    options = vars(parser.parse_args())
+    keep = options.pop("keep")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        result = run(Plan(**options), folder, lambda line: print(line, flush=True))
+    print(result)
+    sys.exit(bool(result.violations))
+
+
+if __name__ == "__main__":
+    main()
