@@ -9,6 +9,7 @@ from tests.proof.nodes import Node
 from tests.proof.proxy import Proxy
 
 KINDS = ("kill", "kill", "pause", "cut", "mute", "restart")
+WITH_DATABASE = (*KINDS, "kill database", "pause database")
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Disturbance:
 DATABASE = -1
 
 
-def schedule(seed: int, seconds: float, *, nodes: int, with_database: bool, every: float) -> list[Disturbance]:
-    """Make the schedule of a seed: something about every so many seconds, the first of all a kill."""
+def schedule(seed: int, seconds: float, *, nodes: int, every: float, kinds: Sequence[str] = KINDS) -> list[Disturbance]:
+    """Make the schedule of a seed: something of these kinds about every so many seconds, the first of all a kill."""
     luck = random.Random(f"chaos {seed}")
     planned: list[Disturbance] = []
     over = 0.0
@@ -37,10 +38,11 @@ def schedule(seed: int, seconds: float, *, nodes: int, with_database: bool, ever
         over += wait + length
         if over > seconds:
             return planned
-        kinds = (*KINDS, "kill database", "pause database") if with_database else KINDS
         kind = luck.choice(kinds) if planned else "kill"
         node = luck.randrange(nodes)
-        planned.append(Disturbance(wait, kind.removesuffix(" database"), DATABASE if "database" in kind else node, length))
+        planned.append(
+            Disturbance(wait, kind.removesuffix(" database"), DATABASE if "database" in kind else node, length)
+        )
 
 
 class Chaos:
@@ -78,4 +80,3 @@ class Chaos:
             await asyncio.to_thread(begin)
             await asyncio.sleep(one.seconds)
             await asyncio.to_thread(end)
-

@@ -9,15 +9,17 @@ had ended before it began: in that order, no call ends before the latest beginni
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from tests.proof import operations
 from tests.proof.explaining import LATEST, Change, explain, explain_rest
 from tests.proof.operations import NEXT, POSSIBLE_IN
 from tests.proof.record import FOREVER, Call
-from tests.proof.stored import Stored
-from tests.proof.violations import Violation
+from tests.proof.stored import Row, Stored
+from tests.proof.violations import Rule, Violation
 
 _NEVER = -1
 
@@ -34,6 +36,7 @@ class Place(NamedTuple):
 def check(calls: Sequence[Call], stored: Stored, *, is_undisturbed: bool = False) -> list[Violation]:
     """Give everything that is wrong. `is_undisturbed`: nothing was done to the service, so nothing may be unknown."""
     found = list(_check_stored(stored))
+    stored = replace(stored, rows={item: _without_gaps(rows) for item, rows in stored.rows.items()})
     explained = explain(calls, stored)
     places: dict[int, list[Place]] = defaultdict(list)
     found += _place_looks(places, calls, stored)
@@ -46,33 +49,40 @@ def check(calls: Sequence[Call], stored: Stored, *, is_undisturbed: bool = False
     _place_changes(places, explain_rest(stored, explained, deadline))
     found += explained.violations
     for item, order in places.items():
-        order.sort(key=lambda place: place.rank)
+        order.sort(key=itemgetter(0, 1))  # those of one rank stand in no order, and so in that of their beginnings
         found += _check_order(item, order)
     for call in calls:
         found += _check_answer(call)
         found += _check_fault(call, stored, windows)
         if is_undisturbed and call.outcome == "unknown":
-            found.append(Violation("an undisturbed service answers, and says what came of a request", None, [call]))
+            found.append(Violation(Rule.ANSWERED, None, [call]))
     return found
+
+
+def _without_gaps(rows: Sequence[Row]) -> Sequence[Row]:
+    """Give the rows up to the first gap: what lies behind it cannot be counted."""
+    if rows[-1].version == len(rows) - 1:
+        return rows
+    return [row for version, row in enumerate(rows) if row.version == version]
 
 
 def _check_stored(stored: Stored) -> Iterable[Violation]:
     for item in stored.broken:
-        yield Violation("the chain of hashes of every item holds", item)
+        yield Violation(Rule.CHAIN, item)
     if set(stored.rows) != set(stored.items):
-        yield Violation("every item has a history", min(set(stored.rows) ^ set(stored.items)))
+        yield Violation(Rule.HISTORY, min(set(stored.rows) ^ set(stored.items)))
     for item, rows in stored.rows.items():
         if [row.version for row in rows] != list(range(len(rows))):
             versions = [row.version for row in rows]
-            yield Violation("versions have no gaps", item, detail=f"there are {versions[:50]}")
+            yield Violation(Rule.GAPLESS, item, detail=f"there are {versions[:50]}")
         last = rows[-1]
         if stored.items.get(item) != (last.version, last.state_after, last.token):
             detail = f"the item is {stored.items.get(item)}, its last row {last}"
-            yield Violation("an item is what its history says", item, detail=detail)
+            yield Violation(Rule.LAST_ROW, item, detail=detail)
         for before, after in pairwise(rows):
             if after.state_before != before.state_after:
                 detail = f"version {after.version} comes from {after.state_before}, not {before.state_after}"
-                yield Violation("each version goes on from the one before", item, detail=detail)
+                yield Violation(Rule.CONTINUED, item, detail=detail)
 
 
 def _place_changes(places: dict[int, list[Place]], changes: Iterable[Change]) -> None:
@@ -88,12 +98,12 @@ def _place_looks(places: dict[int, list[Place]], calls: Iterable[Call], stored: 
             rows = stored.rows.get(item, ())
             if not 0 <= version < len(rows):
                 detail = f"version {version} of {len(rows)} was told"
-                yield Violation("every version that was told is stored", item, [call], detail)
+                yield Violation(Rule.TOLD_IS_STORED, item, [call], detail)
                 continue
             row = rows[version]
             if (state or row.state_after) != row.state_after or (token or row.token) != row.token:
                 detail = f"{state}, {token} was told, and {row} is stored"
-                yield Violation("what is told of a version is what is stored of it", item, [call], detail)
+                yield Violation(Rule.TOLD_AS_STORED, item, [call], detail)
             if not is_change:
                 places[item].append(Place(2 * version + 1, call.begin, call.end, call))
 
@@ -123,7 +133,7 @@ def _check_order(item: int, order: Sequence[Place]) -> Iterable[Violation]:
                 f"version {place.rank // 2} was {'seen' if place.rank % 2 else 'made'} by a call that had ended before "
                 f"the one began that {'saw' if latest.rank % 2 else 'made'} version {latest.rank // 2}"
             )
-            yield Violation("calls take effect between their beginning and their end", item, [place.call, latest.call], text)
+            yield Violation(Rule.IN_TIME, item, [place.call, latest.call], text)
             continue
         if latest is None or place.begin > latest.begin:
             latest = place
@@ -153,11 +163,11 @@ def _check_answer(call: Call) -> Iterable[Violation]:
     if call.outcome != "ok" or not call.items or call.operation == "completeWorkItem":
         return
     if [one.item for one in call.seen] != [item for item, _ in call.items]:
-        yield Violation("an answer is about the items that were asked for", None, [call])
+        yield Violation(Rule.ABOUT, None, [call])
     elif not operations.changes(call.operation):
         for (item, supplied), one in zip(call.items, call.seen, strict=True):
             if supplied not in {*LATEST, one.version}:
-                yield Violation("a look with a version sees that version or none", item, [call])
+                yield Violation(Rule.LOOK, item, [call])
 
 
 def _check_fault(call: Call, stored: Stored, windows: dict[int, Windows]) -> Iterable[Violation]:
@@ -169,23 +179,23 @@ def _check_fault(call: Call, stored: Stored, windows: dict[int, Windows]) -> Ite
     elif call.fault == "InvalidWorkItemFault" and len(call.parameters) == 3:
         yield from _check_wrong_state(call, stored, windows)
     elif not (call.fault == "NoMoreWorkItemsFault" and call.operation == NEXT):
-        yield Violation("a call meets no fault but a conflict, or one of the item's state", None, [call])
+        yield Violation(Rule.EXPECTED, None, [call])
 
 
 def _check_conflict(call: Call) -> Iterable[Violation]:
     item, version, supplied, *_ = call.parameters
     sent = dict(call.items).get(int(item))
     if sent in LATEST or str(sent) != supplied or version == supplied:
-        yield Violation("a conflict is one of the version that was supplied", int(item), [call])
+        yield Violation(Rule.JUSTIFIED, int(item), [call])
 
 
 def _check_wrong_state(call: Call, stored: Stored, windows: dict[int, Windows]) -> Iterable[Violation]:
     item, state, operation = int(call.parameters[0]), call.parameters[1], call.parameters[2]
     if operation != call.operation or state in POSSIBLE_IN.get(operation, set()):
-        yield Violation("an operation is refused only where its state forbids it", item, [call])
+        yield Violation(Rule.STATE_FORBIDS, item, [call])
     elif item in windows:
         rows = stored.rows.get(item, ())
         during = windows[item].during(call.begin, call.end)
         if not any(rows[version].state_after == state for version in during if version < len(rows)):
             detail = f"no version that was current meanwhile is {state}"
-            yield Violation("a state that is told was the item's during the call", item, [call], detail)
+            yield Violation(Rule.STATE_WAS, item, [call], detail)

@@ -1,6 +1,7 @@
 """Many clients in one process, on real sockets, that write down what they ask and what they are told.
 
-    python -m tests.proof.clients '{"ports": [8080], "clients": 64, "seconds": 60, "seed": 1, "file": "history.jsonl"}'
+python -m tests.proof.clients '{"ports": [8080], "clients": 64, "seconds": 60, "calls": 100000, "seed": 1,
+                                "file": "history.jsonl"}'
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from tests.support.server import PASSWORD
 from tests.support.soap import SERVICE_OF
 
 ANSWER_SECONDS = 12.0
-PAUSE_SECONDS = 0.05
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.8
 MOST_REPEATS = 40
 FEWEST_ITEMS = 24
 HOT_ITEMS = 4
@@ -119,10 +120,11 @@ class Client:
         self._knowledge = knowledge
         self._recorder = recorder
         self._count = 0
+        self._losses = 0
 
-    async def work(self, until: float) -> None:
-        """Ask until the time is over."""
-        while time.monotonic() < until:
+    async def work(self, until: float, calls: int) -> None:
+        """Ask until the time is over, or all together have asked so often."""
+        while time.monotonic() < until and self._recorder.calls < calls:
             operation, items = self._choose()
             await self.call(operation, items)
         self._connection.close()
@@ -153,8 +155,9 @@ class Client:
             status, answer = await self._connection.post(SERVICE_OF[operation], message)
         except Lost as loss:
             self._recorder.end(number, "unknown", fault=str(loss))
-            await asyncio.sleep(PAUSE_SECONDS * (0.5 + self._luck.random()))
+            await self._pause()
             return "unknown"
+        self._losses = 0
         if status == 200:
             seen = operations.seen_in(operation, answer)
             self._recorder.end(number, "ok", seen=seen)
@@ -167,8 +170,13 @@ class Client:
             item, version, _, state, *_ = parameters
             self._knowledge.learn(Seen(int(item), int(version)), state)
         elif kind == "unknown":
-            await asyncio.sleep(PAUSE_SECONDS)
+            await self._pause()
         return kind
+
+    async def _pause(self) -> None:
+        """Leave a service that is away its processor, the longer the longer it is away."""
+        self._losses += 1
+        await asyncio.sleep(min(LONGEST_PAUSE, SHORTEST_PAUSE * 2**self._losses) * (0.5 + self._luck.random()))
 
     def _learn(self, what: dict, seen: list[Seen]) -> None:
         if what["operation"] == "completeWorkItem":
@@ -220,8 +228,8 @@ class Client:
         return self._luck.choice([-1, max(0, version - 1), version + 1, version + 7])
 
 
-async def run(*, ports: list[int], clients: int, seconds: float, seed: int, file: IO[bytes]) -> None:
-    """Make some items, then let all clients work on them for some time."""
+async def run(*, ports: list[int], clients: int, seconds: float, calls: int, seed: int, file: IO[bytes]) -> None:
+    """Make some items, then let all clients work on them for some time, or until there are so many calls."""
     knowledge, recorder = Knowledge(), Recorder(file)
     everyone = [Client(number, seed, ports, knowledge, recorder) for number in range(clients)]
     while len(knowledge.live) < FEWEST_ITEMS:
@@ -229,12 +237,12 @@ async def run(*, ports: list[int], clients: int, seconds: float, seed: int, file
     until = time.monotonic() + seconds
     async with asyncio.TaskGroup() as tasks:
         for client in everyone:
-            tasks.create_task(client.work(until))
+            tasks.create_task(client.work(until, calls))
 
 
 def main() -> None:
     plan = json.loads(sys.argv[1])
-    with Path(plan.pop("file")).open("ab", buffering=1 << 16) as file:
+    with Path(plan.pop("file")).open("ab", buffering=1 << 13) as file:
         uvloop.run(run(file=file, **plan))
 
 

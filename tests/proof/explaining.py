@@ -9,7 +9,7 @@ from tests.proof import operations
 from tests.proof.operations import REAPPEAR
 from tests.proof.record import FOREVER, Call
 from tests.proof.stored import Row, Stored
-from tests.proof.violations import Violation
+from tests.proof.violations import Rule, Violation
 
 LATEST = {None, -1}
 Key = tuple[int, int]
@@ -88,31 +88,29 @@ def explain(calls: Sequence[Call], stored: Stored) -> Explained:
     return explained
 
 
-def _explain_answered(
-    request: Request, stored: Stored, with_token: dict[str, list[Key]], explained: Explained
-) -> None:
+def _explain_answered(request: Request, stored: Stored, with_token: dict[str, list[Key]], explained: Explained) -> None:
     first, calls = request.answered[0], request.answered
     for other in calls[1:]:
         if other.seen != first.seen:
-            explained.violations.append(Violation("a repeated request is answered as it was before", None, calls))
+            explained.violations.append(Violation(Rule.SAME_ANSWER, None, calls))
     reached = list(_reached(first, with_token))
     moments = set()
     for item, supplied, version in reached:
         if supplied not in LATEST and version != supplied + 1:
             text = f"version {supplied} led to {version}"
-            explained.violations.append(Violation("the success of version v leads to v + 1", item, [first], text))
+            explained.violations.append(Violation(Rule.NEXT_VERSION, item, [first], text))
         row = _row(stored, item, version)
         if row is None:
             detail = f"there is no row for version {version}"
-            explained.violations.append(Violation("what was acknowledged is stored", item, [first], detail))
+            explained.violations.append(Violation(Rule.STORED, item, [first], detail))
             continue
         moments.add(row.at)
         if (row.action, row.actor) != (first.operation, first.user) or first.token not in {None, row.token}:
             text = f"the row is {row}"
-            explained.violations.append(Violation("what was acknowledged is stored", item, [first], text))
+            explained.violations.append(Violation(Rule.STORED, item, [first], text))
         _claim(request, item, version, explained)
     if len(moments) > 1:
-        explained.violations.append(Violation("a batch is one change", None, [first], f"moments {sorted(moments)}"))
+        explained.violations.append(Violation(Rule.ONE_CHANGE, None, [first], f"moments {sorted(moments)}"))
     if first.token is not None:
         _check_once(request, [(item, version) for item, _, version in reached], with_token[first.token], explained)
 
@@ -135,16 +133,16 @@ def _explain_by_token(request: Request, keys: list[Key], stored: Stored, explain
     items = dict(call.items)
     wanted = [(item, version) for item, version in keys if item in items] if items else keys[:1]
     if items and len({item for item, _ in wanted}) != len(items):
-        explained.violations.append(Violation("a batch changes all of its items or none", None, request.calls))
+        explained.violations.append(Violation(Rule.WHOLE_BATCH, None, request.calls))
     for item, version in wanted:
         row = _row(stored, item, version)
         supplied = items.get(item)
         if row is None or (row.action, row.actor) != (call.operation, call.user):
             text = f"the row is {row}"
-            explained.violations.append(Violation("a row is what a request asked for", item, request.calls, text))
+            explained.violations.append(Violation(Rule.AS_ASKED, item, request.calls, text))
         if supplied not in LATEST and version != supplied + 1:
             text = f"version {supplied} led to {version}"
-            explained.violations.append(Violation("the success of version v leads to v + 1", item, [call], text))
+            explained.violations.append(Violation(Rule.NEXT_VERSION, item, [call], text))
         _claim(request, item, version, explained)
     _check_once(request, list(dict(wanted).items()), keys, explained)
 
@@ -152,14 +150,14 @@ def _explain_by_token(request: Request, keys: list[Key], stored: Stored, explain
 def _check_once(request: Request, expected: list[Key], found: list[Key], explained: Explained) -> None:
     if sorted(expected) != sorted(found):
         text = f"it stands at {found}"
-        explained.violations.append(Violation("a change is made once", found[0][0] if found else None, request.calls, text))
+        explained.violations.append(Violation(Rule.ONCE, found[0][0] if found else None, request.calls, text))
 
 
 def _claim(request: Request, item: int, version: int, explained: Explained) -> None:
     other = explained.changes.setdefault((item, version), Change(item, version, request))
     if other.request is not request:
         both = [*other.request.calls, *request.calls]
-        explained.violations.append(Violation("each version is one call's", item, both, f"version {version}"))
+        explained.violations.append(Violation(Rule.ONE_CALL, item, both, f"version {version}"))
 
 
 def _row(stored: Stored, item: int, version: int) -> Row | None:
@@ -190,7 +188,7 @@ def explain_rest(stored: Stored, explained: Explained, deadline: Callable[[int, 
         request = pools.take(item, row, latest)
         if request is None:
             text = f"nobody asked for {row}"
-            explained.violations.append(Violation("every row is a change that somebody asked for", item, detail=text))
+            explained.violations.append(Violation(Rule.ASKED_FOR, item, detail=text))
             continue
         change = explained.changes[item, row.version] = Change(item, row.version, request)
         made.append(change)
@@ -203,8 +201,8 @@ def _batches(rest: Sequence[tuple[int, int, Row]], explained: Explained) -> list
     for _, item, row in rest:
         by_moment[row.at, row.action, row.actor][item] = row
     of_item: dict[tuple[int, str, str | None], list[int]] = defaultdict(list)
-    for at, action, actor in by_moment:
-        for item in by_moment[at, action, actor]:
+    for (at, action, actor), rows in by_moment.items():
+        for item in rows:
             of_item[item, action, actor].append(at)
     made: list[Change] = []
     for request in explained.open_requests:
@@ -244,4 +242,3 @@ class _Pools:
             if pool and pool[0][0] <= latest:
                 return heappop(pool)[2]
         return None
-

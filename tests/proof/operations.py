@@ -59,8 +59,8 @@ def message(
 
 def _content(operation: str, items: Sequence[tuple[int, int | None]], user: str, token: str, number: int) -> str:
     if operation == SCHEDULE:
-        data = f"<itemBody>{_data(token)}</itemBody>"
-        return f"<item><name>Proof</name><entityQuery>{_OFFER}</entityQuery></item><itemContext>{_CONTEXT}</itemContext>{data}"
+        new = f"<item><name>Proof</name><entityQuery>{_OFFER}</entityQuery></item>"
+        return f"{new}<itemContext>{_CONTEXT}</itemContext><itemBody>{_data(token)}</itemBody>"
     if operation == NEXT:
         return f"<resource>{user}</resource>"
     groups = "".join(_group(operation, item, version, user, token, number) for item, version in items)

@@ -63,7 +63,9 @@ class Proxy:
         finally:
             writer.transport.abort()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False
+    ) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK):
                 if is_answer and self._is_mute:

@@ -64,13 +64,14 @@ class Recorder:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._number = 0
+        self.calls = 0
+        """How many there were."""
 
     def invoke(self, **what: Any) -> int:
         """Record that something is about to be asked; give the call's number."""
-        self._number += 1
-        self._write({"call": self._number, "type": "invoke", "at": time.monotonic_ns()} | what)
-        return self._number
+        self.calls += 1
+        self._write({"call": self.calls, "type": "invoke", "at": time.monotonic_ns()} | what)
+        return self.calls
 
     def end(self, number: int, kind: str, **what: Any) -> None:
         """Record what came of a call: ok, fail or unknown."""

@@ -1,6 +1,6 @@
 """One run of the proof: a service, its clients, its disturbances, and what the checker says.
 
-    python -m tests.proof.run --seconds 60 --clients 64 --seed 1
+python -m tests.proof.run --seconds 60 --clients 64 --seed 1
 """
 
 import argparse
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proof import checker, record, stored
-from tests.proof.chaos import Chaos, schedule
-from tests.proof.nodes import ROOT, Node
+from tests.proof.chaos import KINDS, Chaos, schedule
+from tests.proof.nodes import ROOT, Node, Place, prepared_sqlite
 from tests.proof.proxy import Proxy
 from tests.proof.violations import Violation, summary
 from tests.support.server import free_port
@@ -27,15 +27,18 @@ SPARE_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is made of. `every` says about how many seconds lie between disturbances; 0 for none at all.
+    """What a run is made of: how long it lasts, at most, and after how many calls it may end sooner.
 
-    `changes` names mutants that the service is changed by.
+    `every` says about how many seconds lie between disturbances, of these `kinds`; 0 for none at all. `changes` names
+    mutants that the service is changed by.
     """
 
     seconds: float
+    calls: int = 1_000_000_000
     clients: int = 64
     seed: int = 1
     every: float = 3.0
+    kinds: Sequence[str] = KINDS
     changes: str = ""
 
 
@@ -57,15 +60,17 @@ class Result:
         )
 
 
-def run(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Result:
-    """Do a run in an empty folder, on a SQLite database of its own."""
-    nodes = [Node(folder, changes=plan.changes)]
-    nodes[0].prepare()
+def run(plan: Plan, place: Place, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Result:
+    """Do a run on a prepared database, with an empty folder for what the processes write."""
+    nodes = [
+        Node(folder / f"node-{number}", changes=plan.changes, SOAPSVC_DATABASE=place.url)
+        for number in range(place.nodes)
+    ]
     done = asyncio.run(_run(plan, folder, nodes, tell))
     broken = nodes[0].broken_chains()
     begin = time.monotonic()
     calls = record.read(folder / "history.jsonl")
-    rows = stored.read(f"sqlite:///{folder / 'soapsvc.db'}", broken)
+    rows = stored.read(place.url, broken)
     violations = checker.check(calls, rows, is_undisturbed=not done)
     outcomes = Counter(f"{call.outcome} {call.fault}".strip() for call in calls)
     versions = sum(map(len, rows.rows.values()))
@@ -83,10 +88,11 @@ async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], tell: Callable[[
             stack.push_async_callback(proxies[-1].stop)
         planned = []
         if plan.every:
-            planned = schedule(plan.seed, plan.seconds, nodes=len(nodes), with_database=False, every=plan.every)
+            planned = schedule(plan.seed, plan.seconds, nodes=len(nodes), every=plan.every, kinds=plan.kinds)
         ports = [(proxy if plan.every else node).port for node, proxy in zip(nodes, proxies, strict=True)]
         clients = await _start_clients(plan, ports, folder / "history.jsonl")
         stack.callback(_end, clients)
+        await _has_begun(folder / "history.jsonl", clients)
         await Chaos(nodes, proxies).carry_out(planned, tell)
         async with asyncio.timeout(plan.seconds + SPARE_SECONDS):
             assert await clients.wait() == 0, "the clients failed"
@@ -96,10 +102,16 @@ async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], tell: Callable[[
 
 
 async def _start_clients(plan: Plan, ports: list[int], file: Path) -> asyncio.subprocess.Process:
-    what = {"ports": ports, "clients": plan.clients, "seconds": plan.seconds, "seed": plan.seed, "file": str(file)}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.proof.clients", json.dumps(what), cwd=ROOT
-    )
+    asked = {name: getattr(plan, name) for name in ("clients", "seconds", "calls", "seed")}
+    what = asked | {"ports": ports, "file": str(file)}
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.proof.clients", json.dumps(what), cwd=ROOT)
+
+
+async def _has_begun(history: Path, clients: asyncio.subprocess.Process) -> None:
+    """Wait until clients have written something down."""
+    async with asyncio.timeout(SPARE_SECONDS):
+        while clients.returncode is None and not (history.exists() and history.stat().st_size):
+            await asyncio.sleep(0.02)
 
 
 def _end(clients: asyncio.subprocess.Process) -> None:
@@ -120,7 +132,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        result = run(Plan(**options), folder, lambda line: print(line, flush=True))
+        result = run(Plan(**options), prepared_sqlite(folder), folder, lambda line: print(line, flush=True))
     print(result)
     sys.exit(bool(result.violations))
 

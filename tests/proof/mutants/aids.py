@@ -1,0 +1,93 @@
+"""What lets a mistake show soon: nothing here is a mistake, and a service that is changed by it keeps its promise."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from soapsvc.domain.errors import LostRace
+from soapsvc.storage import sqlite
+from soapsvc.storage.database import Database
+from soapsvc.storage.tasks import Outcome, Task
+from soapsvc.storage.transaction import RunFirst, Transaction
+
+PAUSE_SECONDS = 0.004
+WRITERS = 8
+MOST_RUNS = 100
+_CHANGING = ("INSERT", "UPDATE", "DELETE")
+
+
+class _LateCursor:
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+        self._cursor = driver.cursor()
+
+    def execute(self, statement: str, values: Any = ()) -> Any:
+        self._begin_before(statement)
+        return self._cursor.execute(statement, values)
+
+    def executemany(self, statement: str, values: Any) -> Any:
+        self._begin_before(statement)
+        return self._cursor.executemany(statement, values)
+
+    def _begin_before(self, statement: str) -> None:
+        if statement.startswith(_CHANGING) and not self._driver.in_transaction:
+            time.sleep(PAUSE_SECONDS)  # so that others come between what was read and what is written
+            sqlite._execute_when_free(self._driver, "BEGIN IMMEDIATE")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+class _LateDriver:
+    """Begins a transaction at its first change only: what is read before is not of one state with what is written."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    def cursor(self) -> _LateCursor:
+        return _LateCursor(self._driver)
+
+
+def _run(database: Database, engine: Any, unit: Any) -> Any:
+    with engine.connect() as connection:
+        for _ in range(MOST_RUNS):
+            tx = Transaction(connection, database._now, database._writer._memories.begin())
+            driver, tx.driver = tx.driver, _LateDriver(tx.driver)
+            outcome, again = _attempt(tx, unit), None
+            if isinstance(outcome.error, RunFirst):
+                again = outcome.error.unit
+            if driver.in_transaction:
+                driver.execute("ROLLBACK" if outcome.error else "COMMIT")
+            outcome.follow()
+            if again is not None:
+                tenancy = tx.tenancy
+                _run(database, engine, lambda tx, first=again, to=tenancy: (setattr(tx, "tenancy", to), first(tx)))
+            elif not isinstance(outcome.error, LostRace):
+                break
+    if outcome.error:
+        raise outcome.error
+    return outcome.result
+
+
+def _attempt(tx: Transaction, unit: Any) -> Outcome:
+    task: Task[Any] = Task(unit, None, tx=tx)  # type: ignore[arg-type]
+    try:
+        return Outcome(task, result=unit(tx))
+    except Exception as error:
+        return Outcome(task, error=error)
+
+
+def interleaved() -> None:
+    """Run units side by side, each on a connection of its own, as a database on a server would let them."""
+    threads = ThreadPoolExecutor(WRITERS)
+
+    async def written(self: Database, unit: Any, *, is_long: bool = False) -> Any:
+        import asyncio
+
+        engine = self.__dict__.setdefault("_interleaved", sqlite.writer_engine(self.path))
+        return await asyncio.get_running_loop().run_in_executor(threads, _run, self, engine, unit)
+
+    Database.written = written  # type: ignore[method-assign]
+
+
+CHANGES = {"interleaved": interleaved}
