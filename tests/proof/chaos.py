@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.proof.nodes import Node
+from tests.proof.places import PostgresqlServer
 from tests.proof.proxy import Proxy
 
 KINDS = ("kill", "kill", "pause", "cut", "mute", "restart")
-WITH_DATABASE = (*KINDS, "kill database", "pause database")
+WITH_DATABASE = (*KINDS, "kill database", "restart database", "pause database")
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,24 @@ def schedule(seed: int, seconds: float, *, nodes: int, every: float, kinds: Sequ
 class Chaos:
     """Carries out a schedule on nodes, each behind a proxy, and perhaps on their database."""
 
-    def __init__(self, nodes: Sequence[Node], proxies: Sequence[Proxy], database: "Node | None" = None) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], proxies: Sequence[Proxy], database: PostgresqlServer | None = None
+    ) -> None:
         self._nodes = nodes
         self._proxies = proxies
         self._database = database
 
-    async def carry_out(self, planned: Sequence[Disturbance], tell: Callable[[str], None]) -> None:
-        """Do one after another; at the end everything is as before."""
-        for one in planned:
+    async def carry_out(
+        self, planned: Sequence[Disturbance], is_over: Callable[[], bool], tell: Callable[[str], None]
+    ) -> int:
+        """Do one after another, as long as there is anybody to disturb, and undo each; say how many were done."""
+        for done, one in enumerate(planned):
             await asyncio.sleep(one.wait)
+            if is_over():
+                return done
             tell(str(one))
             await self._do(one)
+        return len(planned)
 
     async def _do(self, one: Disturbance) -> None:
         node = self._database if one.node == DATABASE else self._nodes[one.node]

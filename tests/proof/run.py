@@ -11,13 +11,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proof import checker, record, stored
-from tests.proof.chaos import KINDS, Chaos, schedule
-from tests.proof.nodes import ROOT, Node, Place, prepared_sqlite
+from tests.proof.chaos import KINDS, WITH_DATABASE, Chaos, schedule
+from tests.proof.nodes import ROOT, Node
+from tests.proof.places import Place, PostgresqlServer, postgresql, prepared_postgresql, prepared_sqlite
 from tests.proof.proxy import Proxy
 from tests.proof.violations import Violation, summary
 from tests.support.server import free_port
@@ -66,7 +67,7 @@ def run(plan: Plan, place: Place, folder: Path, tell: Callable[[str], None] = la
         Node(folder / f"node-{number}", changes=plan.changes, SOAPSVC_DATABASE=place.url)
         for number in range(place.nodes)
     ]
-    done = asyncio.run(_run(plan, folder, nodes, tell))
+    done = asyncio.run(_run(plan, folder, nodes, place.server, tell))
     broken = nodes[0].broken_chains()
     begin = time.monotonic()
     calls = record.read(folder / "history.jsonl")
@@ -77,7 +78,9 @@ def run(plan: Plan, place: Place, folder: Path, tell: Callable[[str], None] = la
     return Result(violations, outcomes, done, versions, time.monotonic() - begin)
 
 
-async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], tell: Callable[[str], None]) -> int:
+async def _run(
+    plan: Plan, folder: Path, nodes: Sequence[Node], server: PostgresqlServer | None, tell: Callable[[str], None]
+) -> int:
     async with AsyncExitStack() as stack:
         proxies = []
         for node in nodes:
@@ -93,12 +96,13 @@ async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], tell: Callable[[
         clients = await _start_clients(plan, ports, folder / "history.jsonl")
         stack.callback(_end, clients)
         await _has_begun(folder / "history.jsonl", clients)
-        await Chaos(nodes, proxies).carry_out(planned, tell)
+        chaos = Chaos(nodes, proxies, server)
+        done = await chaos.carry_out(planned, lambda: clients.returncode is not None, tell)
         async with asyncio.timeout(plan.seconds + SPARE_SECONDS):
             assert await clients.wait() == 0, "the clients failed"
         for node in nodes:
             assert await asyncio.to_thread(node.stop) == 0, "a node did not end well"
-    return len(planned)
+    return done
 
 
 async def _start_clients(plan: Plan, ports: list[int], file: Path) -> asyncio.subprocess.Process:
@@ -125,14 +129,22 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--every", type=float, default=3, help="seconds between disturbances; 0 for none")
+    parser.add_argument("--nodes", type=int, default=0, help="so many nodes on one PostgreSQL, instead of SQLite")
     parser.add_argument("--changes", default="", help="mutants to change the service by, divided by commas")
     parser.add_argument("--keep", type=Path, help="a folder that the history and the database are left in")
     options = vars(parser.parse_args())
     keep = options.pop("keep")
-    with tempfile.TemporaryDirectory() as temporary:
+    nodes = options.pop("nodes")
+    with tempfile.TemporaryDirectory(prefix="proof-") as temporary, ExitStack() as stack:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        result = run(Plan(**options), prepared_sqlite(folder), folder, lambda line: print(line, flush=True))
+        if nodes:
+            server = stack.enter_context(postgresql(Path(temporary)))
+            place = prepared_postgresql(server, "proof", nodes=nodes)
+            options["kinds"] = WITH_DATABASE
+        else:
+            place = prepared_sqlite(folder)
+        result = run(Plan(**options), place, folder, lambda line: print(line, flush=True))
     print(result)
     sys.exit(bool(result.violations))
 

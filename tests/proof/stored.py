@@ -40,7 +40,10 @@ class Stored:
 
 def read(url: str, broken: Sequence[int] = ()) -> Stored:
     """Read everything."""
-    engine = sa.create_engine(url)
+    address = sa.make_url(url)
+    if address.get_backend_name() == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(address, poolclass=sa.NullPool)
     rows: dict[int, list[Row]] = {}
     with engine.connect() as connection:
         token: str | None = None

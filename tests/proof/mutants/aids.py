@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from soapsvc.domain.errors import LostRace
-from soapsvc.storage import sqlite
-from soapsvc.storage.database import Database
+from soapsvc.storage import sqlite, work_items
+from soapsvc.storage.sqlite_database import SqliteDatabase
 from soapsvc.storage.tasks import Outcome, Task
 from soapsvc.storage.transaction import RunFirst, Transaction
 
@@ -48,7 +48,7 @@ class _LateDriver:
         return _LateCursor(self._driver)
 
 
-def _run(database: Database, engine: Any, unit: Any) -> Any:
+def _run(database: SqliteDatabase, engine: Any, unit: Any) -> Any:
     with engine.connect() as connection:
         for _ in range(MOST_RUNS):
             tx = Transaction(connection, database._now, database._writer._memories.begin())
@@ -81,13 +81,24 @@ def interleaved() -> None:
     """Run units side by side, each on a connection of its own, as a database on a server would let them."""
     threads = ThreadPoolExecutor(WRITERS)
 
-    async def written(self: Database, unit: Any, *, is_long: bool = False) -> Any:
+    async def written(self: SqliteDatabase, unit: Any, *, is_long: bool = False) -> Any:
         import asyncio
 
         engine = self.__dict__.setdefault("_interleaved", sqlite.writer_engine(self.path))
         return await asyncio.get_running_loop().run_in_executor(threads, _run, self, engine, unit)
 
-    Database.written = written  # type: ignore[method-assign]
+    SqliteDatabase.written = written  # type: ignore[method-assign]
 
 
-CHANGES = {"interleaved": interleaved}
+def slow() -> None:
+    """Pause between what a unit reads and what it writes, so that others come between."""
+    save = work_items.save_alike
+
+    def save_alike(tx: Transaction, changes: Any, **what: Any) -> Any:
+        time.sleep(PAUSE_SECONDS)
+        return save(tx, changes, **what)
+
+    work_items.save_alike = save_alike
+
+
+CHANGES = {"interleaved": interleaved, "slow": slow}

@@ -1,5 +1,6 @@
 """Mistakes that a service of this kind could have, each of which the proof must find."""
 
+import os
 import threading
 import time
 from collections import defaultdict
@@ -8,10 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as postgresql_dialect
 
 from soapsvc.domain.errors import LostRace
-from soapsvc.storage import answered_requests, history, work_items, writer
-from soapsvc.storage.database import Database
+from soapsvc.storage import (
+    answered_requests,
+    history,
+    postgresql,
+    postgresql_database,
+    sqlite_database,
+    tables,
+    work_items,
+    writer,
+)
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import of_tenancy, work_item
 from soapsvc.usecases import access, items
@@ -27,9 +37,22 @@ _BY_ID_ONLY = (
 )
 
 
+IS_POSTGRESQL = os.environ.get("SOAPSVC_DATABASE", "").startswith("postgresql")
+
+
 def _without_key_of_history() -> None:
     """Let a second row of one version take the first's place: the key of the table is a guard as well."""
-    history._INSERT = Statement(history._INSERT.construct.prefix_with("OR REPLACE", dialect="sqlite"))
+    table = tables.history
+    if not IS_POSTGRESQL:
+        history._INSERT = Statement(history._INSERT.construct.prefix_with("OR REPLACE"))
+        return
+    values = {
+        name: tables.TENANCY if name == "tenancy_id" else sa.bindparam(name)
+        for name in [column.name for column in table.c]
+    }
+    insert = postgresql_dialect.insert(table).values(values)
+    replaced = {name: insert.excluded[name] for name in [column.name for column in table.c]}
+    history._INSERT = Statement(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced))
 
 
 def no_guard() -> None:
@@ -82,20 +105,38 @@ def blind_retry() -> None:
 
 def acknowledge_before_commit() -> None:
     """Tell everybody what came of his unit, and then commit."""
-    commit = Database._commit
+    if IS_POSTGRESQL:
+        _commit_later_on_postgresql()
+        return
+    commit, deliver = sqlite_database.SqliteDatabase._commit, sqlite_database.deliver
 
-    def answered_first(self: Database, batch: Any, outcomes: Any) -> None:
-        from soapsvc.storage import database
-
-        deliver, database.deliver = database.deliver, lambda outcomes: None
+    def answered_first(self: Any, batch: Any, outcomes: Any) -> None:
         deliver(outcomes)
         time.sleep(PAUSE_SECONDS)
+        sqlite_database.deliver = lambda outcomes: None
         try:
             commit(self, batch, outcomes)
         finally:
-            database.deliver = deliver
+            sqlite_database.deliver = deliver
 
-    Database._commit = answered_first  # type: ignore[method-assign]
+    sqlite_database.SqliteDatabase._commit = answered_first
+
+
+def _commit_later_on_postgresql() -> None:
+    commit, give_back = postgresql.Link.commit, postgresql_database.PostgresqlDatabase._give_back
+
+    def commit_later(link: Any) -> None:
+        link.is_late = True
+
+    def give_back_later(self: Any, link: Any) -> None:
+        if not getattr(link, "is_late", False):
+            give_back(self, link)
+            return
+        link.is_late = False
+        threading.Timer(PAUSE_SECONDS, lambda: (commit(link), give_back(self, link))).start()
+
+    postgresql.Link.commit = commit_later
+    postgresql_database.PostgresqlDatabase._give_back = give_back_later
 
 
 class _Timed(int):
@@ -135,9 +176,10 @@ def history_outside_the_transaction() -> None:
     append = history.append
     waiting: list[Any] = []
     database: list[Any] = []
-    init = Database.__init__
+    kind = postgresql_database.PostgresqlDatabase if IS_POSTGRESQL else sqlite_database.SqliteDatabase
+    init = kind.__init__
 
-    def remembered(self: Database, *arguments: Any, **options: Any) -> None:
+    def remembered(self: Any, *arguments: Any, **options: Any) -> None:
         init(self, *arguments, **options)
         database[:] = [self]
 
@@ -156,13 +198,14 @@ def history_outside_the_transaction() -> None:
         kept = (tx.tenancy, rows)
         tx.after_commit(lambda: (waiting.append(kept), write_soon().start()))
 
-    Database.__init__ = remembered  # type: ignore[method-assign]
+    kind.__init__ = remembered
     history.append = appended_later
 
 
 def lost_savepoint() -> None:
     """Leave what a unit had done when it failed."""
     writer._undo = lambda tx: tx.driver.execute("RELEASE unit")
+    postgresql.Link.roll_back = lambda link: link._driver.execute("COMMIT", prepare=False)
 
 
 def cached_read() -> None:
