@@ -56,17 +56,12 @@ class Chaos:
         self._proxies = proxies
         self._database = database
 
-    async def carry_out(
-        self, planned: Sequence[Disturbance], is_over: Callable[[], bool], tell: Callable[[str], None]
-    ) -> int:
-        """Do one after another, as long as there is anybody to disturb, and undo each; say how many were done."""
-        for done, one in enumerate(planned):
+    async def carry_out(self, planned: Sequence[Disturbance], tell: Callable[[str], None]) -> None:
+        """Do one after another; at the end everything is as before."""
+        for one in planned:
             await asyncio.sleep(one.wait)
-            if is_over():
-                return done
             tell(str(one))
             await self._do(one)
-        return len(planned)
 
     async def _do(self, one: Disturbance) -> None:
         node = self._database if one.node == DATABASE else self._nodes[one.node]

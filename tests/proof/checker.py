@@ -6,31 +6,19 @@ look at version v at 2v + 1. The calls are linearizable if and only if that orde
 had ended before it began: in that order, no call ends before the latest beginning of those before it.
 """
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from operator import itemgetter
-from typing import NamedTuple
 
 from tests.proof import operations
 from tests.proof.explaining import LATEST, Change, explain, explain_rest
 from tests.proof.operations import NEXT, POSSIBLE_IN
+from tests.proof.order import Place, Windows, check_one_state, check_order, made_together
 from tests.proof.record import FOREVER, Call
 from tests.proof.stored import Row, Stored
 from tests.proof.violations import Rule, Violation
-
-_NEVER = -1
-
-
-class Place(NamedTuple):
-    """Where a call stands in an item's order, and between which moments it happened."""
-
-    rank: int
-    begin: int
-    end: int
-    call: Call
 
 
 def check(calls: Sequence[Call], stored: Stored, *, is_undisturbed: bool = False) -> list[Violation]:
@@ -50,10 +38,13 @@ def check(calls: Sequence[Call], stored: Stored, *, is_undisturbed: bool = False
     found += explained.violations
     for item, order in places.items():
         order.sort(key=itemgetter(0, 1))  # those of one rank stand in no order, and so in that of their beginnings
-        found += _check_order(item, order)
+        found += check_order(item, order)
+        windows[item] = Windows(order, len(stored.rows.get(item, ())))
+    together = made_together(explained.changes.values())
     for call in calls:
         found += _check_answer(call)
         found += _check_fault(call, stored, windows)
+        found += check_one_state(call, windows, explained.changes, together)
         if is_undisturbed and call.outcome == "unknown":
             found.append(Violation(Rule.ANSWERED, None, [call]))
     return found
@@ -122,40 +113,6 @@ def _versions_told(call: Call) -> Iterable[tuple[int, int, str | None, str | Non
         supplied = dict(call.items).get(int(item))
         if supplied not in LATEST:
             yield int(item), supplied, state, None
-
-
-def _check_order(item: int, order: Sequence[Place]) -> Iterable[Violation]:
-    """Find calls that ended before one began that stands before them in the order of versions."""
-    latest: Place | None = None
-    for place in order:
-        if latest is not None and latest.begin > place.end:
-            text = (
-                f"version {place.rank // 2} was {'seen' if place.rank % 2 else 'made'} by a call that had ended before "
-                f"the one began that {'saw' if latest.rank % 2 else 'made'} version {latest.rank // 2}"
-            )
-            yield Violation(Rule.IN_TIME, item, [place.call, latest.call], text)
-            continue
-        if latest is None or place.begin > latest.begin:
-            latest = place
-
-
-class Windows:
-    """When each version of an item can have come at the earliest, and can have gone at the latest."""
-
-    def __init__(self, order: Iterable[Place], versions: int) -> None:
-        comes, goes = [_NEVER] * (versions + 2), [FOREVER] * (versions + 2)
-        for place in order:
-            # Whatever stands before a version's making began before it; whatever stands behind it ended after it.
-            later, earlier = (place.rank + 1) // 2, place.rank // 2 - 1
-            comes[later] = max(comes[later], place.begin)
-            if earlier >= 0:
-                goes[earlier] = min(goes[earlier], place.end)
-        self.comes = list(accumulate(comes, max))
-        self.goes = list(accumulate(reversed(goes), min))[::-1]
-
-    def during(self, begin: int, end: int) -> range:
-        """Give the versions that can have been current at some time between two moments."""
-        return range(bisect_left(self.goes, begin), bisect_right(self.comes, end))
 
 
 def _check_answer(call: Call) -> Iterable[Violation]:

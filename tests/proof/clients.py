@@ -8,8 +8,10 @@ import asyncio
 import base64
 import json
 import random
+import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -122,9 +124,9 @@ class Client:
         self._count = 0
         self._losses = 0
 
-    async def work(self, until: float, calls: int) -> None:
-        """Ask until the time is over, or all together have asked so often."""
-        while time.monotonic() < until and self._recorder.calls < calls:
+    async def work(self, is_over: Callable[[], bool]) -> None:
+        """Ask until it is over."""
+        while not is_over():
             operation, items = self._choose()
             await self.call(operation, items)
         self._connection.close()
@@ -229,15 +231,21 @@ class Client:
 
 
 async def run(*, ports: list[int], clients: int, seconds: float, calls: int, seed: int, file: IO[bytes]) -> None:
-    """Make some items, then let all clients work on them for some time, or until there are so many calls."""
+    """Make some items, then let all clients work on them for some time, or until so many calls, or a SIGTERM."""
     knowledge, recorder = Knowledge(), Recorder(file)
     everyone = [Client(number, seed, ports, knowledge, recorder) for number in range(clients)]
     while len(knowledge.live) < FEWEST_ITEMS:
         await everyone[0].call(SCHEDULE, [])
     until = time.monotonic() + seconds
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+
+    def is_over() -> bool:
+        return stopped.is_set() or time.monotonic() > until or recorder.calls >= calls
+
     async with asyncio.TaskGroup() as tasks:
         for client in everyone:
-            tasks.create_task(client.work(until, calls))
+            tasks.create_task(client.work(is_over))
 
 
 def main() -> None:

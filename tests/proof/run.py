@@ -28,7 +28,9 @@ SPARE_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is made of: how long it lasts, at most, and after how many calls it may end sooner.
+    """What a run is made of: for how long something is done to the service, or if nothing is, how long it lasts.
+
+    It ends sooner after so many `calls`.
 
     `every` says about how many seconds lie between disturbances, of these `kinds`; 0 for none at all. `changes` names
     mutants that the service is changed by.
@@ -96,18 +98,21 @@ async def _run(
         clients = await _start_clients(plan, ports, folder / "history.jsonl")
         stack.callback(_end, clients)
         await _has_begun(folder / "history.jsonl", clients)
-        chaos = Chaos(nodes, proxies, server)
-        done = await chaos.carry_out(planned, lambda: clients.returncode is not None, tell)
+        await Chaos(nodes, proxies, server).carry_out(planned, tell)
+        if planned:
+            clients.terminate()
         async with asyncio.timeout(plan.seconds + SPARE_SECONDS):
             assert await clients.wait() == 0, "the clients failed"
         for node in nodes:
             assert await asyncio.to_thread(node.stop) == 0, "a node did not end well"
-    return done
+    return len(planned)
 
 
 async def _start_clients(plan: Plan, ports: list[int], file: Path) -> asyncio.subprocess.Process:
-    asked = {name: getattr(plan, name) for name in ("clients", "seconds", "calls", "seed")}
-    what = asked | {"ports": ports, "file": str(file)}
+    asked = {name: getattr(plan, name) for name in ("clients", "calls", "seed")}
+    # Where something is planned, they end when it is done, however long that takes.
+    seconds = 100 * plan.seconds if plan.every else plan.seconds
+    what = asked | {"ports": ports, "file": str(file), "seconds": seconds}
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.proof.clients", json.dumps(what), cwd=ROOT)
 
 

@@ -155,6 +155,52 @@ def test_a_batch_that_is_half_done_is_found() -> None:
     assert Rule.WHOLE_BATCH in {one.rule for one in found}
 
 
+def _looked_at_both(begin: int, end: int, *versions: int) -> Call:
+    seen = [Seen(item, version) for item, version in zip((1, 2), versions, strict=True)]
+    both = [(1, None), (2, None)]
+    return Call(
+        number=9, client=9, user="ana", operation=READ, items=both, begin=begin, end=end, outcome="ok", seen=seen
+    )
+
+
+def _two_items(batch: Call) -> tuple[list[Call], Stored]:
+    """Both items were changed by a batch, and then the second once more, from 30 to 40."""
+    firsts = [first_call(item, -item) for item in (1, 2)]
+    again = Call(
+        number=8, client=8, user="ana", operation=CHANGE, items=[(2, None)], begin=30, end=40, outcome="ok",
+        seen=[Seen(2, 2)],
+    )  # fmt: skip
+    rows = {item: [row_, Row(1, CHANGE, "ana", "OFFERED", "OFFERED", row_.token, 1, False)] for item, (_, row_) in
+            zip((1, 2), firsts, strict=True)}  # fmt: skip
+    rows[2].append(Row(2, CHANGE, "ana", "OFFERED", "OFFERED", firsts[1][1].token, 2, False))
+    stored = Stored(rows, {item: (one[-1].version, "OFFERED", one[-1].token) for item, one in rows.items()})
+    return [*(call for call, _ in firsts), batch, again], stored
+
+
+BATCH = Call(
+    number=1, client=1, user="ana", operation=CHANGE, items=[(1, None), (2, None)], begin=0, end=20, outcome="ok",
+    seen=[Seen(1, 1), Seen(2, 1)],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("look", "is_possible"),
+    [
+        (_looked_at_both(5, 10, 0, 0), True),
+        (_looked_at_both(5, 10, 1, 1), True),
+        (_looked_at_both(5, 10, 1, 0), False),
+        (_looked_at_both(5, 10, 0, 1), False),
+        (_looked_at_both(0, 50, 1, 2), True),
+        (_looked_at_both(0, 50, 0, 2), False),
+    ],
+    ids=["before", "after", "the first only", "the second only", "at the end", "of two times"],
+)
+def test_a_look_at_two_items_sees_one_state(look: Call, is_possible: bool) -> None:
+    calls, stored = _two_items(BATCH)
+    found = {one.rule for one in check([*calls, look], stored)}
+    assert found == (set() if is_possible else {Rule.ONE_STATE})
+
+
 def test_a_repeat_explains_what_the_lost_first_try_did() -> None:
     tries = [lost(1, 0, request="r"), made(2, 1, 50, 60, request="r"), looked(3, 1, 20, 30)]
     assert judged(tries, stored_up_to(1)) == set()

@@ -85,7 +85,8 @@ SIDE_BY_SIDE = {ALONE: "interleaved,", TOGETHER: "slow,"}
 """What lets units come between each other."""
 
 RACES = ("no_guard", "read_then_write", "blind_retry")
-OTHERS = ("acknowledge_before_commit", "timestamp_as_version", "lost_savepoint", "cached_read", "forgotten_requests")
+OTHERS = ("acknowledge_before_commit", "timestamp_as_version", "lost_savepoint", "cached_read", "torn_look",
+          "forgotten_requests")  # fmt: skip
 SHOWN_BY_KILLS = ("history_outside_the_transaction",)
 MISTAKES = [
     *((where, SIDE_BY_SIDE[where], name, QUIET) for where in (ALONE, TOGETHER) for name in RACES),

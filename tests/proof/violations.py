@@ -33,6 +33,7 @@ class Rule(StrEnum):
     EXPECTED = "a call meets no fault but a conflict, or one of the item's state"
     ABOUT = "an answer is about the items that were asked for"
     LOOK = "a look with a version sees that version or none"
+    ONE_STATE = "a look at several items sees all of them as they were at one moment"
     ANSWERED = "an undisturbed service answers, and says what came of a request"
 
 

@@ -17,6 +17,7 @@ from soapsvc.storage import (
     history,
     postgresql,
     postgresql_database,
+    readers,
     sqlite_database,
     tables,
     work_items,
@@ -224,6 +225,26 @@ def cached_read() -> None:
     access.item_to_read = item_to_read
 
 
+def torn_look() -> None:
+    """Look at each item of a batch in a transaction of its own."""
+    read = access.item_to_read
+    end, begin = ("COMMIT", postgresql.READING) if IS_POSTGRESQL else ("ROLLBACK", "BEGIN")
+
+    def item_to_read(tx: Any, *arguments: Any) -> Any:
+        if hasattr(tx, "has_looked"):
+            tx.driver.execute(end)
+            time.sleep(PAUSE_SECONDS)
+            tx.driver.execute(begin)
+        tx.has_looked = True
+        return read(tx, *arguments)
+
+    def in_a_thread(*_: Any) -> None:
+        raise readers.NotAtOnce
+
+    access.item_to_read = item_to_read
+    readers.Readers.look_at_once = in_a_thread  # else nothing could happen between one look and the next
+
+
 def forgotten_requests() -> None:
     """Act again on a request that was answered already."""
     answered_requests.find = lambda *arguments, **options: None
@@ -241,6 +262,7 @@ CHANGES: dict[str, Callable[[], None]] = {
         history_outside_the_transaction,
         lost_savepoint,
         cached_read,
+        torn_look,
         forgotten_requests,
     )
 }
