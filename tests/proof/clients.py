@@ -159,8 +159,8 @@ class Client:
             self._recorder.end(number, "unknown", fault=str(loss))
             await self._pause()
             return "unknown"
-        self._losses = 0
         if status == 200:
+            self._losses = 0
             seen = operations.seen_in(operation, answer)
             self._recorder.end(number, "ok", seen=seen)
             self._learn(what, seen)

@@ -131,6 +131,7 @@ def _end(clients: asyncio.subprocess.Process) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run the proof once.")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--calls", type=int, default=Plan.calls, help="after so many calls it ends sooner")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--every", type=float, default=3, help="seconds between disturbances; 0 for none")

@@ -54,8 +54,12 @@ def _tell(line: object) -> None:
 
 SEEDS = range(1, 21)
 RUNS = [Plan(seconds=60, seed=0), *(Plan(seconds=10, seed=seed) for seed in SEEDS)]
-SHORT_RUN = Plan(seconds=8, seed=1, clients=32, every=2.5)
-each_run = pytest.mark.parametrize("plan", RUNS if IS_LONG else [SHORT_RUN], ids=lambda plan: f"seed {plan.seed}")
+KILL_PAUSE_MUTE = Plan(seconds=7, seed=27, clients=32, every=2.5)
+KILL_ALL_AND_PAUSE = Plan(seconds=7, seed=35, clients=32, every=2.5)
+
+
+def _runs(short: Plan) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("plan", RUNS if IS_LONG else [short], ids=lambda plan: f"seed {plan.seed}")
 
 
 def _check(result: Result) -> None:
@@ -66,13 +70,13 @@ def _check(result: Result) -> None:
 
 
 @pytest.mark.timeout(300)
-@each_run
+@_runs(KILL_PAUSE_MUTE)
 def test_one_node_on_sqlite_keeps_what_it_acknowledged(plan: Plan, sqlite: Place, tmp_path: Path) -> None:
     _check(run(plan, sqlite, tmp_path, _tell))
 
 
 @pytest.mark.timeout(300)
-@each_run
+@_runs(KILL_ALL_AND_PAUSE)
 def test_two_nodes_on_postgresql_keep_what_they_acknowledged(plan: Plan, two_nodes: Place, tmp_path: Path) -> None:
     plan = replace(plan, kinds=WITH_DATABASE)
     _check(run(plan, two_nodes, tmp_path, _tell))
