@@ -16,7 +16,7 @@ def test_every_mistake_that_is_looked_for_is_on_the_page_and_nothing_else_is() -
 
 
 def test_all_that_is_done_to_the_service_is_on_the_page_and_nothing_else_is() -> None:
-    assert _first_column("## What is done to the service meanwhile") == set(chaos.KINDS)
+    assert _first_column("## What is done to the service meanwhile") == set(chaos.WITH_DATABASE)
 
 
 def test_every_operation_that_clients_ask_for_is_on_the_page() -> None:
