@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from tests.proof import operations
 from tests.proof.explaining import LATEST, Change, explain, explain_rest
-from tests.proof.operations import NEXT, POSSIBLE_IN
+from tests.proof.operations import ALLOWED_IN, NEXT, POSSIBLE_IN
 from tests.proof.order import Place, Windows, check_one_state, check_order, made_together
 from tests.proof.record import FOREVER, Call
 from tests.proof.stored import Row, Stored
@@ -74,6 +74,8 @@ def _check_stored(stored: Stored) -> Iterable[Violation]:
             if after.state_before != before.state_after:
                 detail = f"version {after.version} comes from {after.state_before}, not {before.state_after}"
                 yield Violation(Rule.CONTINUED, item, detail=detail)
+            if after.state_before not in ALLOWED_IN.get(after.action, ()):
+                yield Violation(Rule.STATE_ALLOWS, item, detail=f"it was made: {after}")
 
 
 def _place_changes(places: dict[int, list[Place]], changes: Iterable[Change]) -> None:

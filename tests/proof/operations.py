@@ -26,7 +26,10 @@ POSSIBLE_IN: dict[str, set[str]] = {
     "pendWorkItem": {"ALLOCATED", "PENDED", "PENDHIDDEN"},
     "setWorkItemPriority": _NOT_FINAL,
 }
-"""The changes of an item, and the states in which the contract allows them."""
+"""The changes of an item that clients ask for, and the states in which the contract allows them."""
+
+ALLOWED_IN = POSSIBLE_IN | {NEXT: {"OFFERED"}, REAPPEAR: {"PENDHIDDEN"}}
+"""The same for all that a history can have after its first row."""
 
 READS = ("getWorkItemHeader", "previewWorkItemFromList")
 WITH_DATA = {"closeWorkItem", "saveOpenWorkItem", "completeWorkItem", SCHEDULE}

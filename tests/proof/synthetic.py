@@ -15,17 +15,17 @@ from tests.proof.stored import Row, Stored
 
 CLIENTS = 64
 STEP = 1_000
-CHANGE = "setWorkItemPriority"
+CHANGE, STATE = "saveOpenWorkItem", "OPENED"
 
 
-def first_call(item: int, number: int = -1) -> tuple[Call, Row]:
+def first_call(item: int, number: int = -1, state: str = "OFFERED") -> tuple[Call, Row]:
     """Give the call that made an item, long before all others, and its row."""
     token = f"first-{item}"
     call = Call(
         number=number, client=-1, user="ana", operation="scheduleWorkItem", items=(), begin=-1_000, end=-900,
         token=token, outcome="ok", seen=[Seen(item, 0)],
     )  # fmt: skip
-    return call, Row(0, "scheduleWorkItem", "ana", None, "OFFERED", token)
+    return call, Row(0, "scheduleWorkItem", "ana", None, state, token)
 
 
 def history(calls: int, *, items: int, seed: int = 1) -> tuple[list[Call], Stored]:
@@ -34,12 +34,12 @@ def history(calls: int, *, items: int, seed: int = 1) -> tuple[list[Call], Store
     made: list[Call] = []
     rows: dict[int, list[Row]] = {}
     for item in range(1, items + 1):
-        call, row = first_call(item, -item)
+        call, row = first_call(item, -item, STATE)
         made.append(call)
         rows[item] = [row]
     for number in range(calls):
         made.append(_call(number, luck, rows))
-    last = {item: (history[-1].version, "OFFERED", history[-1].token) for item, history in rows.items()}
+    last = {item: (history[-1].version, STATE, history[-1].token) for item, history in rows.items()}
     return made, Stored(rows, last)
 
 
@@ -55,21 +55,21 @@ def _call(number: int, luck: random.Random, rows: dict[int, list[Row]]) -> Call:
     kind = luck.random()
     if kind < 0.4:
         call.operation, call.outcome, call.end = "getWorkItemHeader", "ok", end
-        call.seen = [Seen(item, now, "OFFERED")]
+        call.seen = [Seen(item, now, STATE)]
     elif kind < 0.5:
         call.items, call.outcome, call.end = [(item, now + 1)], "fail", end
-        call.fault, call.parameters = "InvalidVersionFault", [str(item), str(now), str(now + 1), "OFFERED", ""]
+        call.fault, call.parameters = "InvalidVersionFault", [str(item), str(now), str(now + 1), STATE, ""]
     elif kind < 0.53:
         pass  # unknown, and it did not happen
     else:
         if luck.random() < 0.7:
             call.items = [(item, now)]
         if luck.random() < 0.5:
-            call.operation, call.token = "saveOpenWorkItem", f"token-{number}"
+            call.token = f"token-{number}"
         if luck.random() < 0.95:
             call.outcome, call.end, call.seen = "ok", end, [Seen(item, now + 1)]
         token = call.token or stored[-1].token
-        stored.append(Row(now + 1, call.operation, "ana", "OFFERED", "OFFERED", token, point, call.token is not None))
+        stored.append(Row(now + 1, call.operation, "ana", STATE, STATE, token, point, call.token is not None))
     return call
 
 

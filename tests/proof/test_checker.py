@@ -13,10 +13,11 @@ from tests.proof.checker import check
 from tests.proof.linearizability import is_linearizable
 from tests.proof.record import FOREVER, Call, Seen
 from tests.proof.stored import Row, Stored
-from tests.proof.synthetic import CHANGE, first_call, history, measure
+from tests.proof.synthetic import first_call, history, measure
 from tests.proof.violations import Rule, Violation
 
 IS_LONG = os.environ.get("SOAPSVC_PROOF") == "long"
+CHANGE = "setWorkItemPriority"
 READ = "getWorkItemHeader"
 WRONG = "InvalidWorkItemFault"
 ITEM = 1
@@ -60,7 +61,7 @@ def failed(number: int, operation: str, fault: str, state: str = "", **rest) -> 
 
 
 def _state(version: int) -> str:
-    return "COMPLETED" if version % 2 else "OFFERED"
+    return "PENDHIDDEN" if version % 2 else "OFFERED"
 
 
 def stored_up_to(last: int, **changed: Row) -> Stored:
@@ -89,11 +90,11 @@ def row(version: int, before: str, after: str, **rest) -> Row:
 
 
 WITH_TOKEN = {"action": "saveOpenWorkItem", "token": "t", "is_new": True}
-TOKEN_ROW = row(1, "OFFERED", "COMPLETED", **WITH_TOKEN)
-TOKEN_AGAIN = row(2, "COMPLETED", "OFFERED", **WITH_TOKEN)
-BY_BEN = row(1, "OFFERED", "COMPLETED", actor="ben")
-FROM_PENDED = row(1, "PENDED", "COMPLETED")
-AFTER_A_GAP = row(3, "COMPLETED", "OFFERED")
+TOKEN_ROW = row(1, "OFFERED", "PENDHIDDEN", **WITH_TOKEN)
+TOKEN_AGAIN = row(2, "PENDHIDDEN", "OFFERED", **WITH_TOKEN)
+BY_BEN = row(1, "OFFERED", "PENDHIDDEN", actor="ben")
+FROM_PENDED = row(1, "PENDED", "PENDHIDDEN")
+AFTER_A_GAP = row(3, "PENDHIDDEN", "OFFERED")
 SAVE = "saveOpenWorkItem"
 TWICE = [made(1, 1, 0, 9, request="r"), made(2, 2, 10, 19, request="r")]
 
@@ -111,13 +112,14 @@ BROKEN = [
     ("a look at what was still to come", [looked(5, 1, -3, -2), *GOOD], stored_up_to(2), Rule.IN_TIME),
     ("a conflict with what was not current", [*GOOD, conflict(5, 1, 0, 21, 25)], stored_up_to(2), Rule.IN_TIME),
     ("a conflict with the right version", [*GOOD, conflict(5, 2, 2, 21, 25)], stored_up_to(2), Rule.JUSTIFIED),
-    ("a state that was not its state", [*GOOD, refused(5, "COMPLETED", 21, 25)], stored_up_to(2), Rule.STATE_WAS),
+    ("a state that was not its state", [*GOOD, refused(5, "PENDHIDDEN", 21, 25)], stored_up_to(2), Rule.STATE_WAS),
     ("another state", [*GOOD, looked(5, 2, 21, 25, "ALLOCATED")], stored_up_to(2), Rule.TOLD_AS_STORED),
     ("a fault that cannot be", [failed(1, READ, "SecurityFault")], stored_up_to(0), Rule.EXPECTED),
     ("a refusal of what is possible", [failed(1, CHANGE, WRONG, "OFFERED")], stored_up_to(0), Rule.STATE_FORBIDS),
     ("an answer about something else", [call(1, READ, 0, 9, seen=[Seen(2, 0)])], stored_up_to(0), Rule.ABOUT),
     ("a look at another version", [call(1, READ, 0, 9, 1, seen=[Seen(ITEM, 0)])], stored_up_to(0), Rule.LOOK),
     ("a gap", GOOD[:1], stored_up_to(2, row2=AFTER_A_GAP), Rule.GAPLESS),
+    ("a change that is not possible", [], stored_up_to(1, row1=TOKEN_ROW), Rule.STATE_ALLOWS),
     ("a step from another state", GOOD[:1], stored_up_to(1, row1=FROM_PENDED), Rule.CONTINUED),
     ("not its last row", GOOD[:1], replace(stored_up_to(1), items={ITEM: (2, "OFFERED", None)}), Rule.LAST_ROW),
     ("an item without a history", GOOD[:1], replace(stored_up_to(1), items={}), Rule.HISTORY),

@@ -29,6 +29,7 @@ class Rule(StrEnum):
     IN_TIME = "calls take effect between their beginning and their end"
     JUSTIFIED = "a conflict is one of the version that was supplied"
     STATE_FORBIDS = "an operation is refused only where its state forbids it"
+    STATE_ALLOWS = "a change is made only where the item's state allows it"
     STATE_WAS = "a state that is told was the item's during the call"
     EXPECTED = "a call meets no fault but a conflict, or one of the item's state"
     ABOUT = "an answer is about the items that were asked for"
