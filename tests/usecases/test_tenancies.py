@@ -257,4 +257,3 @@ def test_a_change_by_the_service_itself_is_known_at_once(whole_database):
     known = KnownTenancies(whole_database, default="default", seconds=60)
     whole_database.write(lambda tx: tenancies.require_versions(tx, "default", True)).result(10)
     assert asyncio.run(known.directory()).default.version_required is True
-
