@@ -10,6 +10,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 import sqlalchemy as sa
@@ -26,6 +28,7 @@ from soapsvc.usecases import people
 from soapsvc.usecases.sign_in import SignIn, hash_password
 from tests.conftest import PASSWORD, Soap, furnish
 from tests.support.databases import run_by_hand
+from tests.support.server import Server
 
 pytestmark = [pytest.mark.parametrize("kind", ["postgresql"]), pytest.mark.usefixtures("kind")]
 
@@ -216,3 +219,34 @@ def test_a_node_that_loses_its_database_says_so_in_time_and_serves_again_without
         own_server.start()
         wait_until(lambda: soap.calls.call("GET", "/health/ready").status == 200, BACK_WITHIN)
         assert database.write(schema.touch).result(DEADLINE) is None
+
+
+# Stopping
+
+
+def test_a_node_that_is_told_to_stop_drains_and_then_stops(database_url, offered, tmp_path):
+    url = database_url.render_as_string(hide_password=False)
+    with Server(tmp_path, SOAPSVC_DATABASE=url, SOAPSVC_DRAIN_SECONDS="2") as server:
+        assert server.process is not None
+        server.process.terminate()
+        wait_until(lambda: status_of(f"{server.address}/health/ready") == 503, 2)
+        assert status_of(f"{server.address}/health/live") == 200
+        assert server.process.wait(DEADLINE) == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_two_nodes_serve_one_database_and_one_may_be_killed(database_url, offered, tmp_path):
+    url = database_url.render_as_string(hide_password=False)
+    (tmp_path / "other").mkdir()
+    with Server(tmp_path, SOAPSVC_DATABASE=url), Server(tmp_path / "other", SOAPSVC_DATABASE=url) as other:
+        other.kill()
+    with Server(tmp_path, SOAPSVC_DATABASE=url) as again:
+        assert status_of(f"{again.address}/health/ready") == 200
+
+
+def status_of(address: str) -> int:
+    try:
+        with urlopen(address, timeout=DEADLINE) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
