@@ -195,6 +195,9 @@ def test_no_two_errors_share_a_code_and_all_codes_are_stable_names() -> None:
     assert all(code.startswith("BRM_") and code.replace("_", "").isalpha() and code.isupper() for code in codes)
 
 
-@pytest.mark.parametrize("fault", {fault for _, fault in faults.FAULTS.values()}, ids=lambda fault: fault.__name__)
+_FAULTS = sorted({fault for _, fault in faults.FAULTS.values()}, key=lambda fault: fault.__name__)
+
+
+@pytest.mark.parametrize("fault", _FAULTS, ids=lambda fault: fault.__name__)
 def test_every_fault_that_an_error_becomes_is_a_global_element_of_the_schemas(fault: Any) -> None:
     assert fault.element in SCHEMAS.elements

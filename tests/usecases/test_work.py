@@ -20,7 +20,7 @@ from soapsvc.storage import work_items
 from soapsvc.usecases import allocation, items
 from soapsvc.usecases.items import ItemReference
 
-BOTH = {SystemAction.WORK_ITEM_ALLOCATION, SystemAction.OPEN_OTHER_RESOURCES_ITEMS}
+BOTH = (SystemAction.WORK_ITEM_ALLOCATION, SystemAction.OPEN_OTHER_RESOURCES_ITEMS)
 
 
 @pytest.fixture
