@@ -99,6 +99,21 @@ class InvalidWorkViewFault(ServiceFault):
     """There is no such work list view."""
 
 
+class _ExpressionFault(ServiceFault):
+    @property
+    def position(self) -> int:
+        """Where in the expression the error is, counted in characters from 1."""
+        return int(self.parameters[0])
+
+
+class WorkItemOrderFault(_ExpressionFault):
+    """The order of a work list cannot be used; the parameters say where, what stands there, and what is expected."""
+
+
+class WorkItemFilterFault(_ExpressionFault):
+    """The filter of a work list cannot be used; the parameters say where, what stands there, and what is expected."""
+
+
 class InternalServiceFault(ServiceFault):
     """The service failed; nothing was changed."""
 
@@ -123,6 +138,8 @@ FAULTS: Mapping[str, type[ServiceFault]] = {
             OpenWorkItemLimitFault,
             NoMoreWorkItemsFault,
             InvalidWorkViewFault,
+            WorkItemOrderFault,
+            WorkItemFilterFault,
             InternalServiceFault,
             SecurityFault,
             InvalidRequestFault,

@@ -168,6 +168,28 @@ class UnknownWorkListView(WorkItemServiceError):
         super().__init__(f"There is no work list view with id = {view_id}", view_id)
 
 
+class InvalidFilter(WorkItemServiceError):
+    """A filter of a work list cannot be used. Parameters: position (from 1), what stands there, what is expected."""
+
+    code = "BRM_LIST_FILTER_INVALID"
+
+    def __init__(self, position: int, found: str, expected: str) -> None:
+        super().__init__(_misplaced("filter", position, found, expected), position, found, expected)
+
+
+class InvalidOrder(WorkItemServiceError):
+    """An order of a work list cannot be used. Parameters: position (from 1), what stands there, what is expected."""
+
+    code = "BRM_LIST_ORDER_INVALID"
+
+    def __init__(self, position: int, found: str, expected: str) -> None:
+        super().__init__(_misplaced("order", position, found, expected), position, found, expected)
+
+
+def _misplaced(what: str, position: int, found: str, expected: str) -> str:
+    return f"The {what} cannot be used: at position {position} stands {found}, expected is {expected}"
+
+
 class UnknownWorkType(WorkItemServiceError):
     """No work type has this id. Parameters: id."""
 

@@ -31,6 +31,8 @@ InvalidEntityFault = _declared("InvalidEntityFault")
 OpenWorkItemLimitFault = _declared("OpenWorkItemLimitFault")
 NoMoreWorkItemsFault = _declared("NoMoreWorkItemsFault")
 InvalidWorkViewFault = _declared("InvalidWorkViewFault")
+WorkItemOrderFault = _declared("WorkItemOrderFault")
+WorkItemFilterFault = _declared("WorkItemFilterFault")
 InternalServiceFault = _declared("InternalServiceFault")
 SecurityFault = _declared("SecurityFault", namespaces.SECURITY_FAULT)
 InvalidRequestFault = _declared("InvalidRequestFault", namespaces.SERVICE)
@@ -53,6 +55,8 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.Rescheduled: (CLIENT, WorkItemRescheduledFault),
     errors.NoMoreWorkItems: (CLIENT, NoMoreWorkItemsFault),
     errors.UnknownWorkListView: (CLIENT, InvalidWorkViewFault),
+    errors.InvalidOrder: (CLIENT, WorkItemOrderFault),
+    errors.InvalidFilter: (CLIENT, WorkItemFilterFault),
     errors.NameTaken: (CLIENT, InvalidEntityFault),
     errors.UnknownTenancy: (CLIENT, InvalidEntityFault),
     errors.OrganisationCycle: (CLIENT, InvalidEntityFault),
