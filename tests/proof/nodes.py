@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[2]
 class Node(Server):
     """One `soapsvc serve`, perhaps of a changed service."""
 
+    STARTUP_SECONDS = 90.0
+
     def __init__(self, folder: Path, *, changes: str = "", **variables: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(folder, **({"PYTHONPATH": str(ROOT), "SOAPSVC_LOG_LEVEL": "error"} | variables))
