@@ -115,7 +115,7 @@ class WorkItemFilterFault(_ExpressionFault):
 
 
 class InternalServiceFault(ServiceFault):
-    """The service failed; nothing was changed."""
+    """The service failed; nothing was changed, unless the code is BRM_INTERNAL_UNKNOWN: then nobody knows."""
 
 
 class SecurityFault(ServiceFault):
