@@ -19,7 +19,9 @@ _FIND = Statement(
         _IS_THAT, answered_request.c.at > sa.bindparam("since", type_=Moment)
     )
 )
-_FORGET_ONE = Statement(sa.delete(answered_request).where(_IS_THAT))
+_FORGET_OLD_ONE = Statement(
+    sa.delete(answered_request).where(_IS_THAT, answered_request.c.at <= sa.bindparam("since", type_=Moment))
+)
 _INSERT = Statement(insert_into(answered_request))
 _FORGET = Statement(
     sa.delete(answered_request).where(answered_request.c.at <= sa.bindparam("until", type_=Moment)),
@@ -33,9 +35,13 @@ def find(tx: Transaction, by: Entity, request_id: str, *, since: datetime) -> tu
     return None if row is None else (row.digest, row.answer)
 
 
-def remember(tx: Transaction, by: Entity, request_id: str, *, digest: str, answer: bytes) -> None:
-    """Keep an answer; one of the same id that is too old to be found gives way."""
-    _FORGET_ONE.change(tx, entity=by.id, request=request_id)
+def remember(tx: Transaction, by: Entity, request_id: str, *, digest: str, answer: bytes, since: datetime) -> None:
+    """Keep an answer; one of the same id that is too old to be found gives way.
+
+    Only such a one: somebody else may have answered the same request since this transaction looked. Then the key
+    refuses a second answer, and the unit is run again and finds the first.
+    """
+    _FORGET_OLD_ONE.change(tx, entity=by.id, request=request_id, since=since)
     _INSERT.change(tx, entity_id=by.id, request_id=request_id, digest=digest, answer=answer, at=tx.now())
 
 

@@ -20,10 +20,11 @@ def answer_once(tx: Transaction, caller: Caller, request_id: str, digest: str, a
     """
     if len(request_id) not in REQUEST_ID_LENGTHS:
         raise InvalidRequest(f"A RequestID has {REQUEST_ID_LENGTHS[0]} to {REQUEST_ID_LENGTHS[-1]} characters")
-    known = answered_requests.find(tx, caller.person, request_id, since=tx.now() - REMEMBERED)
+    since = tx.now() - REMEMBERED
+    known = answered_requests.find(tx, caller.person, request_id, since=since)
     if known is None:
         answer = act()
-        answered_requests.remember(tx, caller.person, request_id, digest=digest, answer=answer)
+        answered_requests.remember(tx, caller.person, request_id, digest=digest, answer=answer, since=since)
         return answer
     first_digest, first_answer = known
     if first_digest != digest:

@@ -92,7 +92,7 @@ def furnish(tx: Transaction, mark: str) -> Things:
     gone = held.pended(hidden_until=tx.now() + timedelta(hours=1))
     hidden = work_items.save(tx, held, replace(gone, hidden_until=LONG_AGO), action=Action.PEND, by=person)
     piles.set_length(tx, person, TYPE, 2)
-    answered_requests.remember(tx, person, REQUEST, digest="digest", answer=mark.encode())
+    answered_requests.remember(tx, person, REQUEST, digest="digest", answer=mark.encode(), since=tx.now())
     audit.append(tx, [replace(ENTRY, detail=mark)])
     credentials = two_tenancies_credentials.furnish(tx, mark, person)
     return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden, credentials)

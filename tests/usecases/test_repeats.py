@@ -131,6 +131,6 @@ def test_an_id_of_another_length_is_refused(take, length, everything):
 
 def test_an_answer_comes_back_byte_by_byte(write, cast):
     answer = bytes(range(256)) * 1000
-    write(lambda tx: answered_requests.remember(tx, cast.ana, "r", digest="d", answer=answer))
+    write(lambda tx: answered_requests.remember(tx, cast.ana, "r", digest="d", answer=answer, since=tx.now()))
 
     assert write(lambda tx: answered_requests.find(tx, cast.ana, "r", since=tx.now() - timedelta(1))) == ("d", answer)

@@ -183,7 +183,7 @@ def test_old_answers_of_all_tenancies_are_forgotten(whole_database, database, ot
 
         def remember(tx):
             ana = people.find_person(tx, "ana")
-            answered_requests.remember(tx, ana, "r", digest="d", answer=b"a")
+            answered_requests.remember(tx, ana, "r", digest="d", answer=b"a", since=tx.now())
 
         side.write(remember).result(10)
     later = whole_database.write(lambda tx: answered_requests.forget(tx, until=tx.now() + repeats.REMEMBERED))
