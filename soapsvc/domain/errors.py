@@ -159,6 +159,15 @@ class NoMoreWorkItems(WorkItemServiceError):
         super().__init__(f"There are no more work items offered to the resource '{guid}'", guid)
 
 
+class TooManyWaiting(WorkItemServiceError):
+    """As many as may wait for a change of their lists do so already."""
+
+    code = "BRM_LIST_TOO_MANY_WAITING"
+
+    def __init__(self) -> None:
+        super().__init__("Too many wait for a change of their work lists")
+
+
 class UnknownWorkListView(WorkItemServiceError):
     """No work list view has this id. Parameters: id."""
 
@@ -188,6 +197,16 @@ class InvalidOrder(WorkItemServiceError):
 
 def _misplaced(what: str, position: int, found: str, expected: str) -> str:
     return f"The {what} cannot be used: at position {position} stands {found}, expected is {expected}"
+
+
+class ViewLocked(WorkItemServiceError):
+    """A view is locked by somebody else, or not by who wants to edit it. Parameters: id, the locker's GUID if any."""
+
+    code = "BRM_VIEW_LOCKED"
+
+    def __init__(self, view_id: int, locker: str | None) -> None:
+        how = "locked by somebody else" if locker else "not locked: lock it, to edit it"
+        super().__init__(f"The work list view with id = {view_id} is {how}", view_id, locker)
 
 
 class UnknownWorkType(WorkItemServiceError):

@@ -114,6 +114,18 @@ class WorkItem:
         """Whether the item is to be seen among work to do."""
         return self.state not in states.INVISIBLE
 
+    @property
+    def stands_in_lists(self) -> bool:
+        """Whether it stands in lists of work: in its owner's, or without one in those of whom it was offered to.
+
+        One that is not enabled yet stands in none, and neither does one that is done. A cancelled one stands there
+        until who has it open puts it away.
+        """
+        if self.state is State.CANCELLED:
+            return self.session is not None
+        state = self.state_before_suspension if self.state is State.SUSPENDED else self.state
+        return state not in {State.CREATED, State.COMPLETED}
+
     def check_version(self, supplied: int | None) -> None:
         """Raise StaleVersion unless `supplied` is the stored version, LATEST, or absent."""
         if supplied in {None, LATEST, self.version}:

@@ -13,12 +13,13 @@ from soapsvc.domain.data import DataModel, Field
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.work_item import WorkItem
+from soapsvc.storage.change_numbers import own_number
 from soapsvc.storage.encoding import decode_fields, decode_names, encode_fields, encode_names
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import entity, history, insert_into, microseconds_of, of_tenancy, work_item
 from soapsvc.storage.transaction import Transaction
 
-_INSERT = Statement(insert_into(history))
+_INSERT = Statement(insert_into(history).values(written_in=own_number()))
 _ROWS = Statement(
     sa.select(history, entity.c.name.label("actor"), entity.c.guid.label("actor_guid"))
     .select_from(history.outerjoin(entity, sa.and_(entity.c.id == history.c.actor_id, of_tenancy(entity))))

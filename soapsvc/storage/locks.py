@@ -34,22 +34,23 @@ def lock_items(tx: Transaction, ids: Iterable[int]) -> None:
 
     All lock in the order of the ids, so no two who name the same items wait for each other.
     """
-    if _has_many_writers(tx):
+    if has_many_writers(tx):
         for item in sorted(ids):
             _ITEM.row(tx, item=item)
 
 
 def lock_entity(tx: Transaction, who: Entity) -> None:
     """Keep others who ask for the same from going on until the transaction's end."""
-    if _has_many_writers(tx):
+    if has_many_writers(tx):
         _ENTITY.row(tx, entity=who.id)
 
 
 def alone(tx: Transaction, what: str) -> None:
     """Be the only one in the tenancy who does something of this name, until the transaction's end."""
-    if _has_many_writers(tx):
+    if has_many_writers(tx):
         _ALONE.row(tx, what=zlib.crc32(what.encode()) & 0x7FFFFFFF, whose=tenancy_of(tx))
 
 
-def _has_many_writers(tx: Transaction) -> bool:
+def has_many_writers(tx: Transaction) -> bool:
+    """Say whether others may write while this transaction does."""
     return bool(tx.dialect.name != "sqlite")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from soapsvc.storage.list_changes import ListChanges
 from soapsvc.storage.neighbours import Changes, OwnChanges
 
 MOST_REMEMBERED = 10_000
@@ -32,6 +33,8 @@ class Memories:
         self._clock = clock
         self._changes = changes or OwnChanges()
         self._entries: dict[Any, _Entry] = {}
+        self.lists = ListChanges()
+        """What has become of work lists since the process began."""
 
     def changes(self) -> int:
         """Say how often somebody changed what is remembered; it never goes down."""
@@ -39,12 +42,13 @@ class Memories:
 
     def begin(self) -> "Memory":
         """Give what a transaction may use that begins after this call."""
-        return Memory(self, self._changes.count())
+        return Memory(self, self._changes.count(), self.lists.now)
 
     def forget(self) -> None:
         """Let nothing be used any more that was remembered, or is yet to be remembered by who has begun."""
         self._changes.note()
         self._entries.clear()
+        self.lists.note_all()
 
     def find(self, key: Any, generation: int) -> Any:
         """Give what is remembered under a key, for a transaction of this generation; None if there is nothing."""
@@ -68,6 +72,8 @@ class Memory:
 
     memories: Memories
     generation: int
+    list_changes_seen: int = 0
+    """How many changes of work lists the transaction sees for sure."""
 
     def find(self, key: Any) -> Any:
         """Give what is remembered under a key; None if there is nothing."""

@@ -251,8 +251,16 @@ history = sa.Table(
     sa.Column("changed", sa.Text, nullable=False),
     sa.Column("fields", sa.Text),
     sa.Column("hash", sa.String(64), nullable=False, server_default=""),
+    sa.Column("written_in", sa.BigInteger),
+    sa.Index(
+        "ix_history_written_in",
+        "written_in",
+        sqlite_where=sa.text("written_in IS NOT NULL"),
+        postgresql_where=sa.text("written_in IS NOT NULL"),
+    ),
     comment="One row a version; fields is the data model where this version changed it.",
 )
+"""`written_in`: on PostgreSQL the number of the transaction; none on SQLite. See change_numbers."""
 
 work_type = sa.Table(
     "work_type",

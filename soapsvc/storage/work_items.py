@@ -14,8 +14,7 @@ from soapsvc.domain.organisation import Entity, EntityType
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.work_item import NAMES, Distribution, NewWorkItem, WorkItem, values_of
-from soapsvc.storage import history
-from soapsvc.storage.closure import all_of_one
+from soapsvc.storage import history, list_entries
 from soapsvc.storage.encoding import (
     decode_attributes,
     decode_context,
@@ -39,6 +38,11 @@ _ITEM = (
     .select_from(work_item.outerjoin(entity, sa.and_(entity.c.id == work_item.c.owner_id, of_tenancy(entity))))
     .where(of_tenancy(work_item))
 )
+ITEM_WITHOUT_DATA = _ITEM.with_only_columns(
+    *(sa.literal("[]").label("fields") if column.name == "fields" else column for column in _ITEM.selected_columns),
+    maintain_column_froms=True,
+)
+"""The same for lists, which show no data: they may be long, and lie apart."""
 _ITEM_BY_ID = Statement(_ITEM.where(work_item.c.id == sa.bindparam("id")))
 _ITEMS = Statement(_ITEM.order_by(work_item.c.id).limit(sa.bindparam("most")))
 _HIGHEST_ID = Statement(
@@ -87,35 +91,6 @@ _OFFER_SET = Statement(
     .where(offer.c.work_item_id == sa.bindparam("item"), of_tenancy(offer, entity))
     .order_by(entity.c.guid_key)
 )
-_OF_TYPE = work_item.c.work_type_id == sa.bindparam("type_id")
-_WHAT_IS_NEXT = (work_item.c.end_at.is_(None), work_item.c.end_at, work_item.c.priority, work_item.c.id)
-_NEXT_OFFERED = (
-    sa.select(work_item.c.id)
-    .join(offer, offer.c.work_item_id == work_item.c.id)
-    .where(
-        offer.c.entity_id == sa.bindparam("entity"), work_item.c.state == State.OFFERED, of_tenancy(offer, work_item)
-    )
-    .order_by(*_WHAT_IS_NEXT)
-    .limit(1)
-)
-_OFFERED_TO_ANY = sa.select(offer.c.work_item_id).where(offer.c.entity_id.in_(all_of_one("entity")), of_tenancy(offer))
-_NEXT_OFFERED_TO_ANY = (
-    sa.select(work_item.c.id)
-    .where(work_item.c.id.in_(_OFFERED_TO_ANY), work_item.c.state == State.OFFERED, of_tenancy(work_item))
-    .order_by(*_WHAT_IS_NEXT)
-    .limit(1)
-)
-
-
-def _to_take(offered: sa.Select[Any]) -> sa.Select[Any]:
-    """Pass over what others are just taking: many at once get different items, and none waits for another."""
-    return offered.with_for_update(of=work_item, skip_locked=True)
-
-
-_NEXT_OFFERED_TO_ANY_OF_ANY_TYPE = Statement(_to_take(_NEXT_OFFERED_TO_ANY))
-_NEXT_OFFERED_TO_ANY_OF_TYPE = Statement(_NEXT_OFFERED_TO_ANY.where(_OF_TYPE))
-_NEXT_OFFERED_OF_ANY_TYPE = Statement(_to_take(_NEXT_OFFERED))
-_NEXT_OFFERED_OF_TYPE = Statement(_NEXT_OFFERED.where(_OF_TYPE))
 _IS_DUE = sa.and_(work_item.c.hidden_until <= sa.bindparam("now", type_=Moment), work_item.c.state == State.PENDHIDDEN)
 _DUE = Statement(
     _ITEM.where(_IS_DUE)
@@ -139,12 +114,12 @@ def get(tx: Transaction, item_id: int) -> WorkItem:
     row = _ITEM_BY_ID.row(tx, id=item_id)
     if row is None:
         raise UnknownWorkItem(item_id)
-    return _item(row)
+    return item_of(row)
 
 
 def first(tx: Transaction, most: int) -> Sequence[WorkItem]:
     """Load the first so many items, by id."""
-    return [_item(row) for row in _ITEMS.rows(tx, most=most)]
+    return [item_of(row) for row in _ITEMS.rows(tx, most=most)]
 
 
 def highest_id(tx: Transaction) -> int:
@@ -189,6 +164,7 @@ def add(
     )
     history.append(tx, [row])
     _SET_FIRST_HASH.change(tx, item=item_id, first_hash=row["hash"])
+    list_entries.add(tx, item)
     return item.with_changes(history_hash=row["hash"])
 
 
@@ -231,9 +207,10 @@ def save_alike(
     if _save_statement(frozenset(rows[0])).change_each(tx, rows) != len(rows):
         raise LostRace(f"{len(rows)} work items are no longer all at the versions that they were loaded at")
     history.append(tx, entries)
-    for before, after in changes:
+    for (before, after), difference in zip(changes, differences, strict=True):
         if after.owner is not None and after.owner != before.owner:
             _record_holder(tx, before.id, after.owner)
+        list_entries.follow(tx, before, after, difference)
     return [
         after.with_changes(version=before.version + 1, history_hash=entry["hash"])
         for (before, after), entry in zip(changes, entries, strict=True)
@@ -268,25 +245,9 @@ def offer_set(tx: Transaction, item: WorkItem) -> Sequence[Entity]:
     return [Entity(id=row.id, type=EntityType(row.type), guid=row.guid, name=row.name) for row in rows]
 
 
-def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None, is_alone: bool = False) -> int | None:
-    """Give the id of the item that someone should take next of those offered to him or to what he is in or holds.
-
-    Perhaps of one work type only; without one it is to be taken, and others are kept from it. Who is known to be alone,
-    in nothing and with nothing, is spared the search for it.
-    The order: what ends first (no end last), then the lower priority number, then the older.
-    """
-    if work_type_id is None:
-        of_any = _NEXT_OFFERED_OF_ANY_TYPE if is_alone else _NEXT_OFFERED_TO_ANY_OF_ANY_TYPE
-        found: int | None = of_any.value(tx, entity=to.id)
-    else:
-        of_type = _NEXT_OFFERED_OF_TYPE if is_alone else _NEXT_OFFERED_TO_ANY_OF_TYPE
-        found = of_type.value(tx, entity=to.id, type_id=work_type_id)
-    return found
-
-
 def due(tx: Transaction, most: int) -> Sequence[WorkItem]:
     """Load hidden items whose time has come, the longest overdue first."""
-    return [_item(row) for row in _DUE.rows(tx, now=tx.now(), most=most)]
+    return [item_of(row) for row in _DUE.rows(tx, now=tx.now(), most=most)]
 
 
 def count_due_by_tenancy(tx: Transaction, most: int) -> Mapping[int, int]:
@@ -323,7 +284,8 @@ def _difference(before: WorkItem, after: WorkItem) -> dict[str, Any]:
     return {name: new for name, old, new in together if new is not old and new != old}
 
 
-def _item(row: sa.Row[Any]) -> WorkItem:
+def item_of(row: sa.Row[Any]) -> WorkItem:
+    """Make an item of a row."""
     owner = None
     if row.owner_id is not None:
         owner = Entity(

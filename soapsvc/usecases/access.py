@@ -14,6 +14,7 @@ from soapsvc.domain.organisation import Entity
 from soapsvc.domain.work_item import LATEST, WorkItem
 from soapsvc.storage import locks, standing, work_items
 from soapsvc.storage.transaction import RunFirst, Transaction
+from soapsvc.storage.work_lists import Scope
 from soapsvc.usecases import timers
 from soapsvc.usecases.permissions import PERMISSIONS, Alternatives
 
@@ -123,10 +124,9 @@ def _is_offered_through(tx: Transaction, item: WorkItem, to: Entity) -> bool:
     return len(entities) > 1 and not entities.isdisjoint(work_items.offered_ids(tx, item))
 
 
-def next_offered(tx: Transaction, to: Entity, *, work_type_id: str | None = None) -> int | None:
-    """Give the id of the item that someone should take next of those offered to him or to what he is in or holds."""
-    is_alone = len(standing.of(tx, to).entities) == 1
-    return work_items.next_offered(tx, to, work_type_id=work_type_id, is_alone=is_alone)
+def list_scope(tx: Transaction, entity: Entity) -> Scope:
+    """Say how the list of an entity is read: who is in nothing and holds nothing is spared the search for it."""
+    return Scope.ALONE if len(standing.of(tx, entity).entities) == 1 else Scope.OWN
 
 
 def stands_for(tx: Transaction, caller: Caller, entity: Entity) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from soapsvc.domain import data
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import DataModel, Field
-from soapsvc.domain.errors import EntityNotEligible, NoMoreWorkItems, UnknownEntity, UnknownWorkListView
+from soapsvc.domain.errors import EntityNotEligible, NoMoreWorkItems, UnknownEntity
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import WorkItem
@@ -16,7 +16,9 @@ from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.items import item_to_work_on, saved_open, saved_shut
+from soapsvc.usecases.list_views import usable_view
 from soapsvc.usecases.permissions import PERMISSIONS
+from soapsvc.usecases.work_lists import next_offered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,7 @@ class Reallocation:
     payload: Sequence[Field] | None = None
 
 
-_DEFAULT_VIEW = {None, 0, -1}
+_DEFAULT_VIEW = {0, -1}
 
 
 def allocate_items(tx: Transaction, caller: Caller, batch: Sequence[Allocation]) -> list[WorkItem]:
@@ -61,6 +63,7 @@ def allocate_and_open_items(tx: Transaction, caller: Caller, batch: Sequence[All
 def allocate_and_open_next_item(tx: Transaction, caller: Caller, reference: str, view_id: int | None) -> WorkItem:
     """Take the item that a resource should do next of those offered to it, and open it.
 
+    Which one that is, a view says, or the criteria that were set for the resource: the first item of its list.
     Raises NotAllowed, UnknownEntity, NoMoreWorkItems, UnknownWorkListView, OpenLimitReached.
     """
     action = Action.ALLOCATE_AND_OPEN_NEXT
@@ -70,9 +73,10 @@ def allocate_and_open_next_item(tx: Transaction, caller: Caller, reference: str,
     access.require(tx, caller, PERMISSIONS[action].always, resource)
     if resource is None:
         raise UnknownEntity(reference)
-    if view_id not in _DEFAULT_VIEW:
-        raise UnknownWorkListView(view_id or 0)
-    item_id = access.next_offered(tx, resource)
+    criteria = None
+    if view_id is not None and view_id not in _DEFAULT_VIEW:
+        criteria = usable_view(tx, caller, view_id).criteria
+    item_id = next_offered(tx, resource, criteria=criteria)
     if item_id is None:
         raise NoMoreWorkItems(resource.guid)
     item = work_items.get(tx, item_id)

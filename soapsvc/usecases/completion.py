@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import Field
+from soapsvc.domain.list_view import Criteria
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import WorkItem
 from soapsvc.storage import piles, work_items
@@ -12,6 +13,7 @@ from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.items import check_not_rescheduled, item_to_work_on, saved_shut, work_type_of
+from soapsvc.usecases.work_lists import next_offered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +62,7 @@ def _next_of_pile(tx: Transaction, done: WorkItem) -> WorkItem | None:
     length = piles.length(tx, done.owner, work_type.id) + 1
     is_full = work_type.piling_limit is not None and length >= work_type.piling_limit
     piles.set_length(tx, done.owner, work_type.id, 0 if is_full else length)
-    item_id = None if is_full else access.next_offered(tx, done.owner, work_type_id=work_type.id)
+    item_id = None if is_full else next_offered(tx, done.owner, criteria=Criteria(), work_type_id=work_type.id)
     return None if item_id is None else work_items.get(tx, item_id)
 
 

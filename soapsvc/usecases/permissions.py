@@ -32,6 +32,9 @@ _GIVE_OPEN = ((_A.WORK_ITEM_ALLOCATION,), (_A.OPEN_OTHER_RESOURCES_ITEMS,))
 _ANYWHERE = (_A.REALLOCATE_TO_WORLD,)
 _WITHIN_OFFER = (_A.REALLOCATE_TO_OFFER_SET, _A.REALLOCATE_TO_WORLD)
 _LOOK = Permission(ties=_READ)
+_LISTS = Permission(others=(_READ,))
+WHOLE_LIST: tuple[Alternatives, ...] = ((_A.VIEW_GLOBAL_WORK_LIST,),)
+"""What it needs to see the list of all."""
 
 
 def _for_others(action: SystemAction, *, always: tuple[Alternatives, ...] = ()) -> Permission:
@@ -52,6 +55,23 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "getOfferSet": _LOOK,
         "getWorkItemHistory": _LOOK,
         "previewWorkItemFromList": Permission(others=(_READ,), ties=_READ),
+        "getWorkListItems": _LISTS,
+        "getAllocatedWorkListItems": _LISTS,
+        "getWorkListItemsForView": _LISTS,
+        "awaitWorkListChange": _LISTS,
+        "createWorkListView": _LISTS,
+        "editWorkListView": _LISTS,
+        "deleteWorkListView": Permission(),
+        "getWorkListViewDetails": Permission(),
+        "unlockWorkListView": Permission(),
+        "getEditableWorkListViews": Permission(),
+        "getPublicWorkListViews": Permission(),
+        "getViewsForResource": Permission(),
+        "addCurrentResourceToView": Permission(),
+        "deleteCurrentResourceFromView": Permission(),
+        "getWorkItemOrderFilter": Permission(),
+        "getResourceOrderFilterCriteria": _LISTS,
+        "setResourceOrderFilterCriteria": Permission(always=((_A.SET_RESOURCE_ORDER_FILTER_CRITERIA,),)),
         "lookupUser": Permission(),
         "openWorkItem": _for_others(_A.OPEN_OTHER_RESOURCES_ITEMS),
         "saveOpenWorkItem": _for_others(_A.CLOSE_OTHER_RESOURCES_ITEMS),

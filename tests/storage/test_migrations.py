@@ -180,7 +180,7 @@ def test_code_of_the_first_release_may_not_run_on_the_new_schema(first_release, 
     schema.prepare(url_of(first_release))
     monkeypatch.setattr(schema, "CODE_LEVEL", 1)
 
-    with pytest.raises(schema.StorageUnavailable, match="needs a soapsvc that knows level 5"):
+    with pytest.raises(schema.StorageUnavailable, match=r"needs a soapsvc that knows level [0-9]+"):
         schema.check(url_of(first_release))
 
 

@@ -164,15 +164,15 @@ def test_a_migration_that_fails_midway_leaves_nothing(tmp_path):
 
 
 def test_a_schema_that_needs_newer_code_is_refused_with_both_levels(database_path):
-    set_levels(database_path, level="0009", oldest_code=7)
+    set_levels(database_path, level="0099", oldest_code=98)
     before = dump_of(database_path)
 
     with pytest.raises(StorageUnavailable) as refused:
         schema.prepare(url_of(database_path))
 
     told = str(refused.value)
-    assert "level 9" in told
-    assert "level 7" in told
+    assert "level 99" in told
+    assert "level 98" in told
     assert f"level {schema.CODE_LEVEL}" in told
     assert str(database_path) in told
     assert dump_of(database_path) == before
@@ -180,7 +180,7 @@ def test_a_schema_that_needs_newer_code_is_refused_with_both_levels(database_pat
 
 @pytest.mark.parametrize("oldest_code", [0, schema.CODE_LEVEL])
 def test_a_newer_schema_that_this_code_can_live_with_is_accepted_and_left_alone(database_path, oldest_code):
-    set_levels(database_path, level="0009", oldest_code=oldest_code)
+    set_levels(database_path, level="0099", oldest_code=oldest_code)
     before = dump_of(database_path)
 
     assert schema.prepare(url_of(database_path)) is False
@@ -188,7 +188,7 @@ def test_a_newer_schema_that_this_code_can_live_with_is_accepted_and_left_alone(
 
 
 def test_checking_refuses_a_schema_that_needs_newer_code(database_path):
-    set_levels(database_path, level="0009", oldest_code=7)
+    set_levels(database_path, level="0099", oldest_code=98)
 
     with pytest.raises(StorageUnavailable, match="newer soapsvc"):
         schema.check(url_of(database_path))

@@ -26,6 +26,9 @@ STATEMENTS = every_statement()
 ACROSS = {
     "answered_requests._FORGET",
     "history._CHAINS",
+    "list_marks._MORE_THAN_ANYWHERE",
+    "list_marks._PLACES_ANYWHERE",
+    "list_marks._HIGHEST",
     "token_keys._FORGET",
     "used_nonces._FORGET",
     "used_nonces._LATER",

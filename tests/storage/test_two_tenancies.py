@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from soapsvc import storage
 from soapsvc.domain.errors import WorkItemServiceError
-from soapsvc.storage import work_items
 from soapsvc.storage.statements import Statement
 from tests.support.statements import FACTORIES, every_statement, spoilt, spoilt_altogether
 from tests.support.two_tenancies import play
@@ -16,8 +16,23 @@ STATEMENTS = every_statement()
 CONDITIONS = {
     name: [table for table, _ in spoilt(statement.construct)] for name, statement in STATEMENTS.items()
 }  # fmt: skip
+VIEWS_AND_SHARES = ["list_view", "list_view_share", "locker", "membership", "owner", "privilege_holding", "shown"]
 DOUBLY_HELD = {
     "history._ROWS": ["entity"],
+    "list_marks._PLACES": ["history", "holder", "offer"],
+    "list_views._EDITABLE": [
+        "list_view",
+        "list_view_share",
+        "locker",
+        "membership",
+        "owner",
+        "privilege_holding",
+        "shown",
+    ],
+    "list_views._FIND": ["list_view", "locker", "owner", "shown"],
+    "list_views._PUBLIC": ["list_view", "locker", "owner", "shown"],
+    "list_views._SHARES": ["entity", "list_view_share"],
+    "list_views._USED": VIEWS_AND_SHARES,
     "organisation._EVERY_GRANT_OF_PRIVILEGES": ["action_grant", "entity"],
     "people._ACCOUNT": ["account", "entity"],
     "people._GRANTS": ["scope"],
@@ -31,11 +46,11 @@ DOUBLY_HELD = {
     "work_items._DUE": ["entity"],
     "work_items._ITEMS": ["entity"],
     "work_items._ITEM_BY_ID": ["entity"],
-    "work_items._NEXT_OFFERED_OF_ANY_TYPE": ["offer", "work_item"],
-    "work_items._NEXT_OFFERED_OF_TYPE": ["offer", "work_item"],
-    "work_items._NEXT_OFFERED_TO_ANY_OF_ANY_TYPE": ["membership", "offer", "privilege_holding", "work_item"],
-    "work_items._NEXT_OFFERED_TO_ANY_OF_TYPE": ["membership", "offer", "privilege_holding", "work_item"],
     "work_items._OFFER_SET": ["entity", "offer"],
+    "work_lists._any_statement": ["work_item"],
+    "work_lists._count_statement": ["offer", "work_item"],
+    "work_lists._next_statement": ["list_entry", "membership", "other", "privilege_holding", "work_item"],
+    "work_lists._page_statement": ["entity", "list_entry", "membership", "other", "privilege_holding", "work_item"],
 }
 """Tables that are joined by an id: if one condition were lost, the other would still make sure of both."""
 ONLY_LOCKS = {"locks._ITEM", "locks._ENTITY"}
@@ -50,8 +65,9 @@ def harm(database_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
 
     def comes_of(name: str, spoil: Spoil) -> bool:
         if name in FACTORIES:
-            make = work_items._save_statement
-            monkeypatch.setattr(work_items, "_save_statement", lambda names: Statement(spoil(make(names).construct)))
+            module, function = getattr(storage, name.partition(".")[0]), name.partition(".")[2]
+            make = getattr(module, function)
+            monkeypatch.setattr(module, function, lambda *arguments: _spoilt(make(*arguments), spoil))
         else:
             monkeypatch.setattr(STATEMENTS[name], "construct", spoil(STATEMENTS[name].construct))
             monkeypatch.setattr(STATEMENTS[name], "_compiled", {})
@@ -62,6 +78,14 @@ def harm(database_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
         return False
 
     return comes_of
+
+
+def _spoilt(statement: Statement, spoil: Spoil) -> Statement:
+    """Spoil what a factory made, if it has what is to be spoilt: it may be made for other arguments."""
+    try:
+        return Statement(spoil(statement.construct))
+    except KeyError:
+        return statement
 
 
 def test_two_tenancies_see_and_change_nothing_of_each_other(database_url: sa.URL) -> None:

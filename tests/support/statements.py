@@ -12,11 +12,23 @@ import sqlalchemy as sa
 from sqlalchemy.sql import operators, visitors
 
 from soapsvc import storage
+from soapsvc.domain.work_list import DEFAULT_ORDER
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import TENANCY, insert_into, metadata
+from soapsvc.storage.work_lists import Scope
 
 FACTORIES: Mapping[str, tuple[Any, ...]] = {
     "work_items._save_statement": (frozenset({"state", "owner_id", "history_hash", "at_id", "at_version"}),),
+    "list_entries._update_statement": (frozenset({"state"}),),
+    "work_lists._page_statement": (
+        Scope.OWN,
+        ("not null", "description"),
+        DEFAULT_ORDER,
+        (True, False, False),
+    ),
+    "work_lists._count_statement": (Scope.ALLOCATED, ("=", "priority")),
+    "work_lists._any_statement": (Scope.HELD, ()),
+    "work_lists._next_statement": (Scope.OWN, (), DEFAULT_ORDER, True, False),
 }
 """Functions that make statements, with arguments to make one of each."""
 
@@ -66,7 +78,7 @@ def unrestricted(construct: Any) -> set[str]:
     missing: set[str] = set()
     for part in visitors.iterate(construct):
         if isinstance(part, sa.Select):
-            missing |= _missing(part.get_final_froms(), part._where_criteria)
+            missing |= _missing(_froms(part), part._where_criteria)
         elif isinstance(part, sa.Update | sa.Delete):
             missing |= _missing([part.table], part._where_criteria)
     return missing
@@ -88,12 +100,18 @@ def tables_inspected(construct: Any) -> set[str]:
     found: list[Any] = [construct.table] if isinstance(construct, sa.Insert) else []
     for part in visitors.iterate(construct):
         if isinstance(part, sa.Select):
-            for one in part.get_final_froms():
+            for one in _froms(part):
                 found += _tables_of(one, [])
         elif isinstance(part, sa.Update | sa.Delete):
             found.append(part.table)
     bare = [one.element if isinstance(one, sa.Alias) else one for one in found]
     return {table.name for table in bare if "tenancy_id" in table.c}
+
+
+def _froms(select: sa.Select[Any]) -> list[Any]:
+    """What a SELECT reads itself: what it is correlated to, that around it reads, and must restrict."""
+    outside = select._correlate or ()
+    return [one for one in select.get_final_froms() if one not in outside]
 
 
 def _unrestricted_insert(construct: sa.Insert) -> set[str]:

@@ -10,16 +10,22 @@ import sqlalchemy as sa
 from soapsvc.domain.audit import AuditEntry, AuditFilter, AuditKind
 from soapsvc.domain.caller import ALLOWED_TO_ALL, SystemAction
 from soapsvc.domain.data import Direction, Field, FieldType
-from soapsvc.domain.errors import LostRace, UnknownWorkItem
+from soapsvc.domain.errors import LostRace, UnknownWorkItem, UnknownWorkListView
+from soapsvc.domain.list_view import Criteria, ListView, Shows
 from soapsvc.domain.organisation import Entity, EntityType
 from soapsvc.domain.organisation_model import EntityName, Link, ModelEntity, PrivilegeGrant
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
+from soapsvc.domain.work_list import DEFAULT_ORDER, IsNull
 from soapsvc.domain.work_type import WorkType
 from soapsvc.storage import (
     answered_requests,
     audit,
     history,
+    list_criteria,
+    list_entries,
+    list_marks,
+    list_views,
     organisation,
     people,
     piles,
@@ -27,11 +33,14 @@ from soapsvc.storage import (
     standing,
     tenancies,
     work_items,
+    work_lists,
     work_types,
 )
 from soapsvc.storage.database import InTenancy, open_database
+from soapsvc.storage.list_views import Which
 from soapsvc.storage.tables import metadata
 from soapsvc.storage.transaction import Transaction
+from soapsvc.storage.work_lists import Place, Scope
 from tests.support import two_tenancies_credentials
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -55,6 +64,9 @@ ENTRY = AuditEntry(
     detail=None,
     hash="",
 )
+CHANGES = 6
+"""What becomes of the items of one of the two, when they are made and after."""
+NO_DESCRIPTION = IsNull("description")
 DENIED = {"first": SystemAction.PEND_WORK_ITEM, "second": SystemAction.AUTO_OPEN_NEXT_WORK_ITEM}
 
 
@@ -72,6 +84,7 @@ class Things:
     opened: WorkItem
     hidden: WorkItem
     credentials: two_tenancies_credentials.Credentials
+    view: ListView
 
     @property
     def items(self) -> Sequence[WorkItem]:
@@ -95,7 +108,33 @@ def furnish(tx: Transaction, mark: str) -> Things:
     answered_requests.remember(tx, person, REQUEST, digest="digest", answer=mark.encode(), since=tx.now())
     audit.append(tx, [replace(ENTRY, detail=mark)])
     credentials = two_tenancies_credentials.furnish(tx, mark, person)
-    return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden, credentials)
+    list_criteria.put(tx, person, Criteria(order=mark))
+    view = _view(tx, person, unit)
+    return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden, credentials, view)
+
+
+def _view(tx: Transaction, person: Entity, unit: Entity) -> ListView:
+    """Make a view of the unit's list, which the person has locked, and the unit may edit and use."""
+    view = ListView(
+        id=0,
+        name="Urgent",
+        description=None,
+        owner=person,
+        is_public=True,
+        shows=Shows.ENTITY,
+        entity=unit,
+        shows_allocated=False,
+        criteria=Criteria(),
+        custom_data=None,
+        created=LONG_AGO,
+        modified=LONG_AGO,
+        locker=person,
+        authors=(unit,),
+        users=(unit,),
+    )
+    stored = replace(view, id=list_views.add(tx, view))
+    list_views.take_up(tx, stored, person)
+    return stored
 
 
 def _organise(
@@ -180,9 +219,85 @@ def _look_for_own(tx: Transaction, own: Things, mark: str) -> None:
     assert [kind.description for kind in work_types.every(tx)] == [mark]
     assert list(work_items.first(tx, 100)) == list(own.items)
     assert [item.id for item in work_items.due(tx, 100)] == [own.hidden.id]
-    for is_alone in (True, False):
-        assert work_items.next_offered(tx, own.person, is_alone=is_alone) == own.offered.id
-        assert work_items.next_offered(tx, own.person, work_type_id=TYPE, is_alone=is_alone) == own.offered.id
+    _look_for_own_lists(tx, own, mark)
+
+
+def _look_for_own_lists(tx: Transaction, own: Things, mark: str) -> None:
+    ids = {item.id for item in own.items}
+    held = {own.opened.id, own.hidden.id}
+    for scope in Scope:
+        wanted = held if scope in {Scope.HELD, Scope.ALLOCATED} else ids
+        assert _listed(tx, own.person, scope) == wanted
+        assert _counted(tx, own.person, scope) == len(wanted)
+        assert not work_lists.is_empty(tx, own.person.id, scope, None)
+    assert _next(tx, own.person) == own.offered.id
+    assert list_views.get(tx, own.view.id) == own.view
+    for which in Which:
+        assert [view.id for view in list_views.find_all(tx, which, own.person, start=0, most=100)] == [own.view.id]
+    assert list_views.count_of_owner(tx, own.person) == 1
+    assert list_criteria.find(tx, own.person) == Criteria(order=mark)
+    assert own.person.id in _changed_lists(tx)
+
+
+def _listed(tx: Transaction, person: Entity, scope: Scope) -> set[int]:
+    entity = None if scope is Scope.ALL else person.id
+    place = Place(behind=(None, 0, 0))
+    found = work_lists.page(tx, entity, scope, condition=NO_DESCRIPTION, order=DEFAULT_ORDER, place=place, most=100)
+    return {item.id for item in found.items}
+
+
+def _changed_lists(tx: Transaction) -> set[int]:
+    """Whose lists have changed, ever."""
+    numbers = {"first": 0, "end": list_marks.here(tx).end}
+    assert list_marks._MORE_THAN.row(tx, **numbers, most=CHANGES - 1) is not None
+    assert list_marks._MORE_THAN.row(tx, **numbers, most=CHANGES) is None
+    return {row.entity_id for row in list_marks._PLACES.rows(tx, **numbers)}
+
+
+def _counted(tx: Transaction, person: Entity, scope: Scope) -> int:
+    return work_lists.count(tx, None if scope is Scope.ALL else person.id, scope, NO_DESCRIPTION)
+
+
+def _next(tx: Transaction, person: Entity) -> int | None:
+    return work_lists.next_offered(tx, person.id, Scope.OWN, condition=None, order=DEFAULT_ORDER, work_type=TYPE)
+
+
+def _look_for_their_lists(tx: Transaction, theirs: Things) -> None:
+    for scope in set(Scope) - {Scope.ALL}:
+        assert not _listed(tx, theirs.person, scope)
+        assert not _counted(tx, theirs.person, scope)
+        assert work_lists.is_empty(tx, theirs.person.id, scope, None)
+    assert _next(tx, theirs.person) is None
+    try:
+        list_views.get(tx, theirs.view.id)
+    except UnknownWorkListView:
+        pass
+    else:
+        raise AssertionError("a view of the other tenancy was found")
+    for which in Which:
+        assert theirs.view.id not in [
+            view.id for view in list_views.find_all(tx, which, theirs.person, start=0, most=100)
+        ]
+    assert list_views.count_of_owner(tx, theirs.person) == 0
+    assert list_criteria.find(tx, theirs.person) == Criteria()
+    assert theirs.person.id not in _changed_lists(tx)
+    assert not list_entries._OFFERED_IDS.rows(tx, item=theirs.offered.id)
+    shares = list_views._SHARES.rows(tx, view=theirs.view.id)
+    assert not shares
+
+
+def _meddle_with_lists(tx: Transaction, theirs: Things) -> None:
+    view, at = theirs.view, {"at_entity": theirs.person.id, "at_item": theirs.offered.id}
+    list_views.change(tx, replace(view, name="Another", authors=(), users=()))
+    list_views.unlock(tx, view)
+    assert not list_views.lock(tx, view, theirs.person)
+    list_views.drop(tx, view, theirs.person)
+    list_views._UNSHARE_ALL.change(tx, view=view.id)
+    list_views._DELETE.change(tx, view=view.id)
+    list_criteria._REMOVE.change(tx, entity=theirs.person.id)
+    update = list_entries._update_statement(frozenset({"state"}))
+    update.change(tx, **at, entity_id=theirs.person.id, rank=0, state="OPENED")
+    list_entries._REMOVE.change(tx, **at)
 
 
 def _look_for_own_audit(tx: Transaction, mark: str) -> None:
@@ -230,9 +345,7 @@ def _look_for_theirs(tx: Transaction, theirs: Things) -> None:
         assert not work_items.offered_ids(tx, item)
         assert not history.of(tx, item.id)
         assert not history.scheduled_fields(tx, item.id)
-    for is_alone in (True, False):
-        assert work_items.next_offered(tx, person, is_alone=is_alone) is None
-        assert work_items.next_offered(tx, person, work_type_id=TYPE, is_alone=is_alone) is None
+    _look_for_their_lists(tx, theirs)
     assert work_items.count_open(tx, person) == 0
     assert not people.has_grant(tx, person, ACTION)
     assert not people.grants_of(tx, person)
@@ -255,6 +368,7 @@ def _meddle(tx: Transaction, theirs: Things) -> None:
     people.revoke(tx, theirs.person, ACTION)
     people.revoke_all(tx, theirs.person, ACTION)
     _meddle_with_organisation(tx, theirs)
+    _meddle_with_lists(tx, theirs)
     piles.set_length(tx, theirs.person, TYPE, 0)
     answered_requests._FORGET_ONE.change(tx, entity=theirs.person.id, request=REQUEST)
     sessions.end(tx, theirs.opened.session or "", theirs.opened)

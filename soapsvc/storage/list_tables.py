@@ -1,0 +1,76 @@
+"""The tables of work lists, beside those of tables.py: what stands in whose list, views, and everybody's criteria."""
+
+import sqlalchemy as sa
+
+from soapsvc.storage.tables import BigInteger, Moment, metadata
+from soapsvc.storage.work_list_conditions import attribute_columns
+
+
+def _tenancy_id() -> sa.Column[int]:
+    return sa.Column("tenancy_id", BigInteger, sa.ForeignKey("tenancy.id"), nullable=False)
+
+
+list_entry = sa.Table(
+    "list_entry",
+    metadata,
+    sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
+    sa.Column("work_item_id", BigInteger, sa.ForeignKey("work_item.id"), primary_key=True),
+    _tenancy_id(),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("start_at", Moment),
+    sa.Column("end_at", Moment),
+    sa.Column("distribution", sa.String(16), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("app_instance", sa.Text, nullable=False),
+    sa.Column("app_name", sa.Text, nullable=False),
+    *attribute_columns(),
+    sa.Column("app_instance_description", sa.Text),
+    sqlite_with_rowid=False,
+    comment="What stands in whose list now. A list lies together, so that a long one is read in one go.",
+)
+"""One row for each list that an item stands in; rank counts the rows of one item from 0, by entity_id."""
+
+list_view = sa.Table(
+    "list_view",
+    metadata,
+    sa.Column("id", BigInteger, primary_key=True),
+    _tenancy_id(),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("description", sa.String(255)),
+    sa.Column("owner_id", BigInteger, sa.ForeignKey("entity.id"), nullable=False),
+    sa.Column("is_public", sa.Boolean, nullable=False),
+    sa.Column("shows", sa.String(8), nullable=False),
+    sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id")),
+    sa.Column("is_allocated", sa.Boolean, nullable=False),
+    sa.Column("order_text", sa.Text),
+    sa.Column("filter_text", sa.Text),
+    sa.Column("custom_data", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("modified_at", Moment, nullable=False),
+    sa.Column("locked_by", BigInteger, sa.ForeignKey("entity.id")),
+    sa.Index("ix_list_view_owner_id", "owner_id"),
+    comment="A way to look at a list. shows: MINE, ALL or ENTITY, which is then entity_id.",
+)
+
+list_view_share = sa.Table(
+    "list_view_share",
+    metadata,
+    sa.Column("list_view_id", BigInteger, sa.ForeignKey("list_view.id"), primary_key=True),
+    sa.Column("role", sa.String(8), primary_key=True),
+    sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
+    _tenancy_id(),
+    sa.Index("ix_list_view_share_entity_id", "entity_id"),
+    comment="Who may edit a view (AUTHOR), who uses it (USER), and who took it up himself (READER).",
+)
+
+list_criteria = sa.Table(
+    "list_criteria",
+    metadata,
+    sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
+    _tenancy_id(),
+    sa.Column("order_text", sa.Text),
+    sa.Column("filter_text", sa.Text),
+    comment="By what a resource's next item is chosen.",
+)
