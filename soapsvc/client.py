@@ -24,6 +24,7 @@ _SERVICES = {
     "resolver": "EntityResolverService",
     "history": "WorkItemHistoryService",
     "audit": "AuditService",
+    "changes": "WorkListChangeService",
 }
 
 
@@ -247,7 +248,7 @@ class OpenItem:
 class Client:
     """One person's access to a service: the six services with typed faults, and shorter ways to the common things.
 
-    `management`, `lists`, `scheduler`, `resolver`, `history` and `audit` have the operations of the contract under
+    `management`, `lists`, `scheduler`, `resolver`, `history`, `audit`, `changes` have the contract's operations under
     their own names, called as zeep calls them.
     """
 
@@ -257,6 +258,7 @@ class Client:
     resolver: _Service
     history: _Service
     audit: _Service
+    changes: _Service
 
     def __init__(self, address: str, user: str, password: str, *, transport: Transport | None = None) -> None:
         self._address = address.rstrip("/")

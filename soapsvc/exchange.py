@@ -40,13 +40,19 @@ class HeaderFields:
         return self._fields
 
 
+async def _stays() -> None:
+    """Wait for good: who asks without a connection cannot go."""
+    await asyncio.Event().wait()
+
+
 @dataclass(slots=True)
 class Request:
     """A request, whose body is still to come.
 
     `path` is decoded, `query` is as it stands in the address. `next_part` gives some bytes of the body at a time, and
     None at its end; it raises Disconnected. `address` is that of the other end of the connection, None where it is not
-    known, and `is_secure` says whether that is one of TLS.
+    known, and `is_secure` says whether that is one of TLS. `gone`, to be called when the body was read, ends when the
+    other end has left.
     """
 
     method: str
@@ -56,6 +62,7 @@ class Request:
     next_part: Callable[[], Awaitable[bytes | None]]
     address: str | None = None
     is_secure: bool = False
+    gone: Callable[[], Awaitable[object]] = _stays
 
 
 @dataclass(slots=True)

@@ -20,7 +20,16 @@ class Rsgi:
         body = _Body(protocol, has_length="content-length" in headers)
         address = scope.client.rpartition(":")[0].strip("[]") or None
         is_secure = scope.scheme == "https"
-        request = Request(scope.method, scope.path, scope.query_string, headers, body.next_part, address, is_secure)
+        request = Request(
+            scope.method,
+            scope.path,
+            scope.query_string,
+            headers,
+            body.next_part,
+            address,
+            is_secure,
+            protocol.client_disconnect,
+        )
         response = await self._door(request)
         content = b"" if scope.method == "HEAD" else response.body
         protocol.response_bytes(response.status, head(response), content)

@@ -27,16 +27,18 @@ from soapsvc.origin import ClearTextAlarm
 from soapsvc.rsgi import Rsgi
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
 from soapsvc.soap import contract
-from soapsvc.soap.application import SoapApplication
+from soapsvc.soap.application import DoorLimits, SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import SERVICES
-from soapsvc.storage import schema
+from soapsvc.storage import list_marks, schema
 from soapsvc.storage.database import Clock, Database, InTenancy, open_database, real_time
+from soapsvc.storage.list_changes import ListChanges
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.neighbours import Neighbour, Neighbours
 from soapsvc.usecases import repeats, single_use, timers, token_keys
 from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
+from soapsvc.usecases.work_lists import ListLimits
 from soapsvc.wiring import database_url, limits_of
 
 if TYPE_CHECKING:
@@ -53,12 +55,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: its front, its database, and what waits to be recorded in the audit log."""
+    """A running service: its front, its database, what waits to be recorded, and who waits for changes of lists."""
 
     application: Front
     database: Database
     tenancies: KnownTenancies
     witness: Witness
+    lists: ListChanges
 
     @property
     def default_tenancy(self) -> InTenancy:
@@ -94,6 +97,7 @@ def opened_part(
     Raises StorageUnavailable, UnknownTenancy.
     """
     memories = Memories(settings.credential_seconds, changes=neighbour.changes if neighbour else None)
+    memories.lists.most_waiting = settings.list_waiters
     database = open_database(
         database_url(settings), clock=clock, memories=memories, limits=limits_of(settings), neighbour=neighbour
     )
@@ -109,10 +113,11 @@ def opened_part(
         try:
             database.hear_others()
             doors = _doors(settings, database, doorkeeping, witness)
-            yield Service(Front(doors, database), database, tenancies, witness)
+            yield Service(Front(doors, database), database, tenancies, witness, memories.lists)
         finally:
             doorkeeping.sign_in.close()
     finally:
+        memories.lists.close()
         _record_the_rest(witness)
         database.close()
 
@@ -125,7 +130,17 @@ def _doors(settings: Settings, database: Database, doorkeeping: Doorkeeping, wit
         doorkeeping.doorkeeper,
         witness,
         public_url=settings.address,
-        limits=MessageLimits(
+        limits=_limits(settings),
+        proxies=proxies,
+        alarm=alarm,
+    )
+    login = AuthDoor(doorkeeping.tokens, witness, proxies=proxies, alarm=alarm, body_seconds=settings.body_seconds)
+    return {contract.BASE_PATH: soap, **dict.fromkeys(auth_door.PREFIXES, login)}
+
+
+def _limits(settings: Settings) -> DoorLimits:
+    return DoorLimits(
+        messages=MessageLimits(
             bytes=settings.message_bytes,
             depth=settings.message_depth,
             elements=settings.message_elements,
@@ -134,12 +149,9 @@ def _doors(settings: Settings, database: Database, doorkeeping: Doorkeeping, wit
             attribute_length=settings.attribute_length,
             items=settings.batch_items,
         ),
+        lists=ListLimits(page_items=settings.list_page_items, wait_seconds=settings.list_wait_seconds),
         body_seconds=settings.body_seconds,
-        proxies=proxies,
-        alarm=alarm,
     )
-    login = AuthDoor(doorkeeping.tokens, witness, proxies=proxies, alarm=alarm, body_seconds=settings.body_seconds)
-    return {contract.BASE_PATH: soap, **dict.fromkeys(auth_door.PREFIXES, login)}
 
 
 def _record_the_rest(witness: Witness) -> None:
@@ -244,6 +256,7 @@ def in_thread(service: Service, settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
+        service.lists.close()
         loop.call_soon_threadsafe(server.stop)
         thread.join()
         loop.close()
@@ -305,19 +318,21 @@ def _use_tls(server: Server, tls: "Tls") -> None:
 
 async def _serve(service: Service, settings: Settings, tls: "Tls | None", *, sweeps: bool = True) -> None:
     server = _server(service, settings, tls)
-    tasks = [asyncio.create_task(_keep_recording(service.witness))]
+    tasks = [asyncio.create_task(_keep_recording(service.witness)), asyncio.create_task(_keep_looking(service))]
     if sweeps:
         tasks.append(asyncio.create_task(_sweep(service.database)))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _drain, service.application, settings.drain_seconds, server.stop)
+        loop.add_signal_handler(number, _drain, service, settings.drain_seconds, server.stop)
     await server.serve()
     for task in tasks:
         task.cancel()
 
 
-def _drain(front: Front, seconds: float, stop: Callable[[], None]) -> None:
-    """Say that requests should go elsewhere, and stop some time later; at once if told so again."""
+def _drain(service: Service, seconds: float, stop: Callable[[], None]) -> None:
+    """Say that requests should go elsewhere, let go who waits, and stop some time later; at once if told so again."""
+    front = service.application
+    service.lists.close()
     if front.is_draining or not seconds:
         stop()
     else:
@@ -336,6 +351,23 @@ async def _sweep(database: Database) -> None:
                 await database.written(forget_old, is_long=True)
         except Exception:  # whatever it is, hidden items must not stay hidden for it
             _log.exception("the sweep failed; it will try again")
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _keep_looking(service: Service) -> None:
+    """Look about once a second, for all who wait, for what other processes, nodes and commands have changed."""
+    point, organisation = None, -1
+    while True:
+        try:
+            before = service.database.changes()
+            point, lists = await service.database.seen(partial(list_marks.changed_anywhere, since=point))
+            if lists is None or before != organisation:
+                service.lists.note_all()
+            else:
+                service.lists.note(lists)
+            organisation = before
+        except Exception:  # whatever it is, those who wait shall be told later
+            _log.exception("what has become of work lists could not be looked at; it will be tried again")
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -122,6 +122,11 @@ class Settings(BaseModel):
     )
     attribute_length: int = Field(65_536, ge=1_000, description="The most characters that an XML attribute has")
     batch_items: int = Field(1_000, ge=1, description="The most work items that one request names")
+    list_page_items: int = Field(1_000, ge=1, le=10_000, description="The most work items that a page of a list has")
+    list_wait_seconds: int = Field(
+        60, ge=1, le=600, description="The most seconds that a client may wait for a change of a work list"
+    )
+    list_waiters: int = Field(1_000, ge=0, description="The most clients that wait for changes at a time")
     version_required: bool = Field(
         False, description="Whether a change that says no version is refused, unless its tenancy has a rule of its own"
     )

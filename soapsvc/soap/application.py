@@ -1,9 +1,12 @@
 """The SOAP door: HTTP outside; inside parse, then act, then write."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from email.message import Message
 from functools import lru_cache
+from typing import Any
 
 from lxml import etree
 
@@ -16,11 +19,13 @@ from soapsvc.soap.envelope import Envelope, MessageLimits
 from soapsvc.soap.interface import OPERATIONS, SERVICES
 from soapsvc.soap.operations import Call, Operation
 from soapsvc.soap.versions import BY_MEDIA_TYPE, SOAP12, SoapVersion
+from soapsvc.soap.work_list_change_operations import Waiting
 from soapsvc.storage.database import Database, run_in
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access, repeats
 from soapsvc.usecases.doorkeeper import Doorkeeper
 from soapsvc.usecases.witness import Witness
+from soapsvc.usecases.work_lists import DEFAULT_LIMITS, ListLimits
 
 XML = "text/xml; charset=utf-8"
 _CHARSETS = {None, "utf-8", "utf-16", "iso-8859-1", "us-ascii"}
@@ -43,6 +48,15 @@ class _MessageKind:
     action: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoorLimits:
+    """What a message may be, in how many seconds its body must be here, and what may be asked of lists."""
+
+    messages: MessageLimits = MessageLimits()
+    lists: ListLimits = DEFAULT_LIMITS
+    body_seconds: float
+
+
 class SoapApplication:
     """Serves the contract and its operations below /amxbpm/."""
 
@@ -53,8 +67,7 @@ class SoapApplication:
         witness: Witness,
         *,
         public_url: str,
-        limits: MessageLimits,
-        body_seconds: float,
+        limits: DoorLimits,
         proxies: Proxies | None = None,
         alarm: ClearTextAlarm | None = None,
     ) -> None:
@@ -64,8 +77,9 @@ class SoapApplication:
         self._proxies = proxies or Proxies()
         self._alarm = alarm or ClearTextAlarm()
         self._public_url = public_url
-        self._limits = limits
-        self._body_seconds = body_seconds
+        self._limits = limits.messages
+        self._list_limits = limits.lists
+        self._body_seconds = limits.body_seconds
 
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request. Raises Refused."""
@@ -101,8 +115,12 @@ class SoapApplication:
             caller = await self._caller(request, kind.soap, http.headers, origin, vouched)
             self._witness.signed_in(caller, origin.address)
             access.require_scope(caller, writes=operation.writes)
+            if operation.waits:
+                return await _unless_gone(self._wait(operation, caller, request, kind.soap), http.gone)
             answer = await self._act(operation, caller, request, kind.soap)
             return Response(200, answer, kind.soap.content_type)
+        except Refused:
+            raise
         except Exception as error:
             self._note_refusal(error, caller, operation, request, origin)
             fault = messages.fault_for(error)
@@ -156,7 +174,7 @@ class SoapApplication:
         def act(tx: Transaction) -> bytes:
             # Written within the unit: an answer that cannot be written takes its change back, for the fault will say
             # that nothing was changed; and a long one does not keep the event loop from everybody else.
-            return messages.write(operation, operation.function(Call(tx, caller), *arguments), soap)
+            return messages.write(operation, operation.function(Call(tx, caller, self._list_limits), *arguments), soap)
 
         def act_once(tx: Transaction) -> bytes:
             if request_id is None:
@@ -165,6 +183,35 @@ class SoapApplication:
 
         run = self._database.written if operation.writes else self._database.seen
         return await run(run_in(caller.tenancy, act_once), is_long=is_long)
+
+    async def _wait(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> Response:
+        """Look whether it is there, in a transaction that ends, then wait without one; and look again."""
+        arguments = messages.read(operation, request.body, self._limits)
+
+        def look(tx: Transaction) -> Waiting:
+            waiting: Waiting = operation.function(Call(tx, caller, self._list_limits), *arguments)
+            return waiting
+
+        began = time.monotonic()
+        while True:
+            waiting = await self._database.seen(run_in(caller.tenancy, look))
+            if waiting.is_over or not await waiting.woken(began + waiting.seconds - time.monotonic()):
+                # Who asks again when the service is about to stop shall come to another one.
+                more = (("connection", "close"),) if waiting.changes.is_closed else ()
+                return Response(200, messages.write(operation, waiting.answer, soap), soap.content_type, more)
+
+
+async def _unless_gone(answer: Coroutine[Any, Any, Response], gone: Callable[[], Awaitable[object]]) -> Response:
+    """Wait for an answer, and give it up when its client has gone."""
+    answering, leaving = asyncio.ensure_future(answer), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise Refused(400, "The connection ended before the answer")
+        return answering.result()
+    finally:
+        answering.cancel()
+        leaving.cancel()
 
 
 def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:

@@ -55,6 +55,8 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.Rescheduled: (CLIENT, WorkItemRescheduledFault),
     errors.NoMoreWorkItems: (CLIENT, NoMoreWorkItemsFault),
     errors.UnknownWorkListView: (CLIENT, InvalidWorkViewFault),
+    errors.ViewLocked: (CLIENT, InvalidWorkViewFault),
+    errors.TooManyWaiting: (SERVER, InternalServiceFault),
     errors.InvalidOrder: (CLIENT, WorkItemOrderFault),
     errors.InvalidFilter: (CLIENT, WorkItemFilterFault),
     errors.NameTaken: (CLIENT, InvalidEntityFault),

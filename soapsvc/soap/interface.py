@@ -6,6 +6,7 @@ from soapsvc.soap.operations import declared_by
 from soapsvc.soap.work_item_history_operations import WorkItemHistoryService
 from soapsvc.soap.work_item_management_operations import WorkItemManagementService
 from soapsvc.soap.work_item_scheduler_operations import WorkItemSchedulerService
+from soapsvc.soap.work_list_change_operations import WorkListChangeService
 from soapsvc.soap.work_list_operations import WorkListService
 
 OPERATIONS = declared_by(
@@ -16,6 +17,7 @@ OPERATIONS = declared_by(
         EntityResolverService,
         WorkItemHistoryService,
         AuditService,
+        WorkListChangeService,
     )
 )
 """Every operation, by the name of its request element."""

@@ -46,7 +46,7 @@ def write(operation: Operation, result: Any, soap: SoapVersion = SOAP11) -> byte
     # As published: a default namespace on the root, taken back on each child by xmlns="".
     root = etree.SubElement(
         body,
-        qualified(operation.namespace, f"{operation.element}Response"),
+        qualified(operation.namespace, operation.answer_element),
         dict(draft[0].attrib),
         nsmap={None: operation.namespace},
     )

@@ -64,7 +64,7 @@ def test_the_documented_faults_of_an_operation_are_those_of_the_wsdl(name: str) 
 def test_the_documented_messages_of_an_operation_are_valid_against_the_schemas(name: str) -> None:
     (operation,) = (one for one in OPERATIONS.values() if one.name == name)
     examples = [etree.fromstring(block) for block in pages.blocks(pages.section(OPERATIONS_PAGE, f"### {name}"), "xml")]
-    elements = (operation.element, f"{operation.element}Response")
+    elements = (operation.element, operation.answer_element)
     assert [example.tag for example in examples] == [qualified(operation.namespace, one) for one in elements]
     for example in examples:
         SCHEMA.assertValid(example)

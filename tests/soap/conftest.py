@@ -25,7 +25,7 @@ from soapsvc.usecases import people, scheduling, work_types
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import FIELDS, PASSWORD, People, Soap
 from tests.support.moved import Moved
-from tests.support.soap import SERVICE_OF, Fault, content_of, envelope, request, root_of
+from tests.support.soap import SERVICE_OF, Fault, answer_of, content_of, envelope, request
 
 Ask = Callable[..., etree._Element]
 Refused = Callable[..., Fault]
@@ -145,7 +145,7 @@ def ask(soap: Soap) -> Ask:
         answer = soap.post(SERVICE_OF[operation], message, user=user)
         assert answer.status == 200, answer.body.decode()
         element = content_of(answer.body)
-        assert element.tag == f"{root_of(operation)}Response"
+        assert element.tag == answer_of(operation)
         # but for the free XML of complex values, only the root stands in a namespace
         assert not element.xpath("*/descendant-or-self::*[namespace-uri() and not(ancestor::complexSpec)]")
         return element

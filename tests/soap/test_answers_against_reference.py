@@ -4,6 +4,7 @@ Two services start from the same database at the same moment: one is asked throu
 operation with the reference around it.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from soapsvc import serving
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.errors import WorkItemServiceError
+from soapsvc.domain.list_view import Criteria
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.work_item import ItemContext, NewWorkItem
 from soapsvc.domain.work_type import WorkModel, WorkType
@@ -34,7 +36,7 @@ from soapsvc.soap.versions import SOAP11, SOAP12, SoapVersion
 from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import InProcess
-from soapsvc.usecases import allocation, items, people, scheduling, work_types
+from soapsvc.usecases import allocation, items, list_views, people, scheduling, work_types
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.sign_in import hash_password
 from tests.conftest import DEFAULT_TENANCY, PASSWORD, Soap
@@ -93,7 +95,8 @@ class Row:
 
     def body(self, item_id: int, namespace: str) -> bytes:
         named = self.content.replace("{}", str(item_id))
-        return wrapped(request(self.operation, named, **dict(self.attributes)), soap=namespace)
+        attributes = {name: value.replace("{}", str(item_id)) for name, value in self.attributes}
+        return wrapped(request(self.operation, named, **attributes), soap=namespace)
 
 
 def _plain_row(operation: str) -> Row:
@@ -114,6 +117,73 @@ GOOD = {name: _plain_row(name) for name in VERSIONED} | {
     ),
     "lookupUser": Row(operation="lookupUser", content="", attributes=(("name", "ana"), ("get-detail", " 1 "))),
     "getAuditEntries": Row(operation="getAuditEntries", content="<kind>person-added</kind><most> 3 </most>"),
+    "getWorkListItems": Row(
+        operation="getWorkListItems",
+        content=f"{ANA}<orderFilterCriteria><order>id ASC</order><filter>name != 'x'</filter></orderFilterCriteria>",
+        attributes=(("numberOfItems", "3"), ("getEnhancedAttributes", "1")),
+    ),
+    "getAllocatedWorkListItems": Row(
+        operation="getAllocatedWorkListItems", content=ANA, attributes=(("numberOfItems", " 3 "),), state="ALLOCATED"
+    ),
+    "getWorkItemOrderFilter": Row(operation="getWorkItemOrderFilter", content="<limitColumns> 0 </limitColumns>"),
+    "getResourceOrderFilterCriteria": Row(
+        operation="getResourceOrderFilterCriteria", content="<resourceID> ana </resourceID>"
+    ),
+    "setResourceOrderFilterCriteria": Row(
+        operation="setResourceOrderFilterCriteria",
+        content="<orderFilterCriteria><filter>name='&lt;&#13;é'</filter></orderFilterCriteria>",
+    ),
+    "createWorkListView": Row(
+        operation="createWorkListView",
+        content="<resourcesRequired>MINE</resourcesRequired><customData>&lt;&#13;</customData>",
+        attributes=(("name", "&lt;&quot;"),),
+    ),
+    "editWorkListView": Row(
+        operation="editWorkListView",
+        content="",
+        state="VIEW",
+        attributes=(("workListViewID", "{}"), ("name", "&quot;&#10;é")),
+    ),
+    "deleteWorkListView": Row(
+        operation="deleteWorkListView", content="", state="VIEW", attributes=(("workListViewID", "{}"),)
+    ),
+    "unlockWorkListView": Row(
+        operation="unlockWorkListView", content="", state="VIEW", attributes=(("workListViewID", "{}"),)
+    ),
+    "addCurrentResourceToView": Row(
+        operation="addCurrentResourceToView", content="", state="VIEW", attributes=(("workListViewID", "{}"),)
+    ),
+    "deleteCurrentResourceFromView": Row(
+        operation="deleteCurrentResourceFromView", content="", state="VIEW", attributes=(("workListViewID", "{}"),)
+    ),
+    "getWorkListViewDetails": Row(
+        operation="getWorkListViewDetails",
+        content="",
+        state="VIEW",
+        attributes=(("workListViewID", " {} "), ("lockView", "1"), ("apiVersion", "2")),
+    ),
+    "getWorkListItemsForView": Row(
+        operation="getWorkListItemsForView",
+        content="",
+        state="VIEW",
+        attributes=(("workListViewID", "{}"), ("numberOfItems", "3")),
+    ),
+    "getEditableWorkListViews": Row(
+        operation="getEditableWorkListViews", content="", state="VIEW", attributes=(("numberOfItems", "2"),)
+    ),
+    "getPublicWorkListViews": Row(
+        operation="getPublicWorkListViews",
+        content="",
+        state="VIEW",
+        attributes=(("numberOfItems", "2"), ("apiVersion", "2")),
+    ),
+    "getViewsForResource": Row(
+        operation="getViewsForResource",
+        content="",
+        state="VIEW",
+        attributes=(("numberOfItems", "2"), ("startPosition", " 0 ")),
+    ),
+    "awaitWorkListChange": Row(operation="awaitWorkListChange", content="<timeout>0</timeout>"),
 }
 MORE_GOOD = {
     "closing with data, until a date": Row(operation="closeWorkItem", content=IT + PAYLOAD + HIDDEN, state="OPENED"),
@@ -190,7 +260,7 @@ BAD = {
     ),
     "no such view": Row(
         operation="allocateAndOpenNextWorkItem",
-        content="<resource>ana</resource><workListViewID>5</workListViewID>",
+        content="<resource>ana</resource><workListViewID>987654321</workListViewID>",
         fault="InvalidWorkViewFault",
     ),
     "too many open": Row(
@@ -207,6 +277,7 @@ SOAPS = (SOAP11, SOAP12)
 BY_NAME = {operation.name: operation for operation in OPERATIONS.values()}
 # The two services draw the GUIDs of new items and of openings each for itself.
 _DRAWN = re.compile(rb'(uid=")[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"')
+_MARK = re.compile(rb'[0-9a-f]{16}-[0-9]+(["<])')
 
 
 def _make_items(tx: Transaction) -> dict[tuple[str, str], int]:
@@ -217,6 +288,14 @@ def _make_items(tx: Transaction) -> dict[tuple[str, str], int]:
 
 def _make_item(tx: Transaction, state: str) -> int:
     ana, boss = (Caller(person=people.find_person(tx, name), tenancy=DEFAULT_TENANCY) for name in ("ana", "supervisor"))
+    if state == "VIEW":
+        asked = list_views.ViewRequest(
+            name=TRICKY, description=TRICKY, is_public=True, criteria=Criteria(filter="priority > 0"),
+            authors=["GUID-of-ana"], users=["GUID-of-ben"], custom_data=TRICKY,
+        )  # fmt: skip
+        view_id = list_views.create_view(tx, boss, asked)
+        list_views.view_details(tx, boss, view_id, lock=True)
+        return view_id
     new = NewWorkItem(
         name=TRICKY, description=TRICKY, group_id=2**63 - 1 if state == "OFFERED" else None, work_type_id="claims",
         attributes=ATTRIBUTES, context=ItemContext(activity_id=TRICKY, app_instance_description=TRICKY),
@@ -271,7 +350,10 @@ def _by_reference(database: InTenancy, operation: Operation, message: bytes, use
     def unit(tx: Transaction) -> bytes:
         arguments = reference.read(operation, envelope.parse(message, None, limits, soap).body, limits)
         caller = Caller(person=people.find_person(tx, user), tenancy=DEFAULT_TENANCY)
-        return reference.write(operation, completed(operation.function(Call(tx, caller), *arguments)), soap)
+        result = operation.function(Call(tx, caller), *arguments)
+        if operation.waits:
+            result = asyncio.run(result.answer())
+        return reference.write(operation, completed(result), soap)
 
     limits = MessageLimits()
     run: Callable[..., Any] = database.write if operation.writes else database.read
@@ -283,7 +365,7 @@ def _by_reference(database: InTenancy, operation: Operation, message: bytes, use
 
 
 def _canonical(message: bytes) -> bytes:
-    return _DRAWN.sub(rb"\1drawn", etree.tostring(etree.fromstring(message), method="c14n"))
+    return _MARK.sub(rb"mark\1", _DRAWN.sub(rb"\1drawn", etree.tostring(etree.fromstring(message), method="c14n")))
 
 
 @pytest.mark.parametrize("soap", SOAPS, ids=lambda soap: soap.number)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from soapsvc.exchange import Disconnected, Door, Refused, Request, Response, head
-from soapsvc.soap.application import SoapApplication
+from soapsvc.soap.application import DoorLimits, SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import Answer
@@ -55,11 +55,9 @@ def door(database: InTenancy) -> Any:
     """A door of its own, with little patience and little room."""
     whole = database.database
     sign_in = SignIn(whole, seconds_remembered=5)
-    limits = MessageLimits(bytes=1000)
+    limits = DoorLimits(messages=MessageLimits(bytes=1000), body_seconds=0.05)
     keeper = doorkeeper(whole, sign_in)
-    yield SoapApplication(
-        whole, keeper, Witness(whole), public_url="http://localhost", limits=limits, body_seconds=0.05
-    )
+    yield SoapApplication(whole, keeper, Witness(whole), public_url="http://localhost", limits=limits)
     sign_in.close()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.soap import ROOT_NAME, SERVICE_OF, root_of
+from tests.support.soap import ROOT_NAME, SERVICE_OF, answer_of, root_of
 from tests.support.xsd import XS, Member, Schemas
 
 API = "http://api.brm.n2.tibco.com"
@@ -32,6 +32,17 @@ def _member(written: str) -> Member:
 # Specification, section 4; `(...)+` is a group that repeats as a whole. A choice reads as members that may be absent.
 ID = "workItemID:ManagedObjectID"
 BODY = "workItemPayload:WorkItemBody"
+CRITERIA = "orderFilterCriteria:OrderFilterCriteria"
+PAGING = "@startPosition:long? @numberOfItems:long?"
+ITEM_PAGING = f"{PAGING} @getTotalCount:boolean? @getEnhancedAttributes:boolean? @cursor:string?"
+ITEM_PAGE = (
+    "startPosition:long endPosition:long totalItems:long workItems:WorkItem* @nextCursor:string? @changeMark:string?"
+)
+SHOWN = f"entityID:XmlModelEntityId? resourcesRequired:string? {CRITERIA}?"
+SHARED = "authors:XmlModelEntityId* users:XmlModelEntityId* customData:string?"
+SAID = "@name:string @description:string? @owner:string? @public:boolean? @getAllocatedItems:boolean?"
+VIEW_ID = "@workListViewID:long"
+VIEW_PAGES = (f"{PAGING} @apiVersion:int?", "workListViews:WorkListViewPageItem*")
 MESSAGES = {
     "getWorkItemHeader": (f"{ID}+", "workItemHeader:WorkItemHeader+"),
     "openWorkItem": (f"{ID}+", "workItemBody:WorkItemBody+"),
@@ -71,6 +82,33 @@ MESSAGES = {
         "detail:EntityDetail* @user-count:int",
     ),
     "getWorkItemHistory": (f"{ID} includeData:boolean?", "entry:HistoryEntry+"),
+    "getWorkListItems": (
+        f"resourcesRequired:string? entityID:XmlModelEntityId? {CRITERIA}? {ITEM_PAGING}",
+        ITEM_PAGE,
+    ),
+    "getAllocatedWorkListItems": (f"entityID:XmlModelEntityId {CRITERIA}? {ITEM_PAGING}", ITEM_PAGE),
+    "getWorkItemOrderFilter": ("limitColumns:short @apiVersion:int?", "columnData:ColumnDefinition*"),
+    "getResourceOrderFilterCriteria": ("resourceID:string", CRITERIA),
+    "setResourceOrderFilterCriteria": (f"{CRITERIA} @resourceID:string?", "success:boolean"),
+    # research: the vendor's published schema of views
+    "createWorkListView": (f"{SHOWN} {SHARED} {SAID}", VIEW_ID),
+    "editWorkListView": (f"{SHOWN} {SHARED} {SAID} {VIEW_ID}", VIEW_ID),
+    "deleteWorkListView": (VIEW_ID, VIEW_ID),
+    "getWorkListViewDetails": (
+        f"{VIEW_ID} @lockView:boolean? @apiVersion:int?",
+        f"{SHOWN} {SHARED} {SAID} @workViewID:long @creationDate:dateTime @modificationDate:dateTime @locker:string?",
+    ),
+    "unlockWorkListView": (VIEW_ID, VIEW_ID),
+    "getEditableWorkListViews": VIEW_PAGES,
+    "getPublicWorkListViews": VIEW_PAGES,
+    "getViewsForResource": VIEW_PAGES,
+    "addCurrentResourceToView": (VIEW_ID, VIEW_ID),
+    "deleteCurrentResourceFromView": (VIEW_ID, VIEW_ID),
+    "getWorkListItemsForView": (f"{VIEW_ID} {ITEM_PAGING} @getAllocatedItems:boolean?", ITEM_PAGE),
+    "awaitWorkListChange": (
+        "entityID:XmlModelEntityId? changeMark:string? timeout:int?",
+        "changed:boolean changeMark:string",
+    ),
     "getAuditEntries": ("since:dateTime? until:dateTime? kind:string? most:int? after:long?", "entry:AuditEntry*"),
 }
 
@@ -82,7 +120,7 @@ def test_the_specified_messages_are_those_of_all_operations() -> None:
 @pytest.mark.parametrize(("operation", "answer"), [(name, part) for name in MESSAGES for part in (False, True)])
 def test_every_message_is_that_of_the_specification(operation: str, answer: bool) -> None:
     written = MESSAGES[operation][answer]
-    type_name = SCHEMAS.type_of(root_of(operation) + "Response" * answer)
+    type_name = SCHEMAS.type_of(answer_of(operation) if answer else root_of(operation))
     assert SCHEMAS.repeats(type_name) == written.startswith("(")
     assert _plain(type_name) == [_member(one) for one in written.removesuffix(")+").removeprefix("(").split()]
 
@@ -127,6 +165,12 @@ TYPES = {
     ),
     (API, "ItemContext"): ("activityID activityName appInstance appName appID appInstanceDescription", ""),
     (API, "WorkItemBody"): ("dataModel", "id version versionGuid"),
+    (API, "OrderFilterCriteria"): ("order filter", ""),
+    (API, "ColumnDefinition"): ("", "id! name! description! type! capability!"),
+    (API, "WorkListViewPageItem"): (
+        "entityID resourcesRequired orderFilterCriteria",
+        "name! description owner public getAllocatedItems workViewID! creationDate! modificationDate!",
+    ),
     (API, "HiddenPeriod"): ("hiddenDuration visibleDate", ""),
     (API, "ItemDuration"): ("", "years months weeks days hours minutes"),
     (API, "ItemSchedule"): ("startDate maxDuration targetDate", ""),
@@ -159,6 +203,11 @@ ENUMERATIONS = {
     (API, "WorkItemState"): [
         "CREATED", "OFFERED", "ALLOCATED", "OPENED", "PENDED", "PENDHIDDEN", "SUSPENDED", "COMPLETED", "CANCELLED",
     ],
+    (API, "ResourcesRequired"): ["ALL", "MINE"],
+    (API, "ColumnType"): [
+        "COL_UNSPECIFIED", "COL_NUMERIC", "COL_STRING", "COL_DATETIME", "COL_BOOLEAN", "COL_STATE", "COL_DISTSTRATEGY",
+    ],
+    (API, "ColumnCapability"): ["NONE", "ORDER", "FILTER", "BOTH_ORDER_FILTER"],
     (API, "ScheduleStatus"): ["NO_SCHEDULE", "BEFORE", "DURING", "AFTER"],
     (API, "DistributionStrategy"): ["OFFER", "ALLOCATE"],
     (DATA, "FieldTypeName"): [
@@ -203,6 +252,7 @@ def test_identities_and_versions_are_of_64_bits_everywhere() -> None:
         (type_name, member.type)
         for type_name, declared in SCHEMAS.types.items()
         if type_name.startswith(f"{{{API}}}") and declared.tag == f"{XS}complexType"
+        if not type_name.endswith("}ColumnDefinition")  # whose id is a column's
         for member in SCHEMAS.members(type_name)
         if member.name in names and member.kind == "attribute"
     ]

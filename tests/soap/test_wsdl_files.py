@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from tests.support.soap import SERVICE_OF, WSDL_FOLDER, root_of
+from tests.support.soap import SERVICE_OF, WSDL_FOLDER, answer_of, root_of
 from tests.support.xsd import WSDL, WSDL_SOAP, WSDL_SOAP12, XS, WsdlOperation, qualified_name, wsdl_operations
 
 SERVICES = sorted(set(SERVICE_OF.values()))
@@ -23,6 +23,7 @@ NAMESPACES = {
     "EntityResolverService": "http://services.de.n2.tibco.com",
     "WorkItemHistoryService": "urn:soapsvc:v1",
     "AuditService": "urn:soapsvc:v1",
+    "WorkListChangeService": "urn:soapsvc:v1",
 }
 
 # Where a message's part is not called `<operation>Doc` or `<operation>ResponseDoc`; the vendor's, slips and all.
@@ -32,6 +33,7 @@ REQUEST_PARTS = {
     "suspendWorkItem": "suspendWorkItemRequestDoc",
     "resumeWorkItem": "resumeWorkItemRequestDoc",
     "lookupUser": "parameters",
+    "getWorkListItems": "getWorkListItemsRequestDoc",
 }
 RESPONSE_PARTS = {
     "scheduleWorkItemWithWorkModel": "scheduleWithWorkModelResponseDoc",
@@ -57,7 +59,7 @@ def test_a_fault_has_its_elements_name_but_for_the_version_fault_of_some_operati
 def test_message_parts_have_the_published_names_and_elements(operation: WsdlOperation) -> None:
     name = operation.name
     assert operation.request == (REQUEST_PARTS.get(name, f"{name}Doc"), root_of(name))
-    assert operation.response == (RESPONSE_PARTS.get(name, f"{name}ResponseDoc"), f"{root_of(name)}Response")
+    assert operation.response == (RESPONSE_PARTS.get(name, f"{name}ResponseDoc"), answer_of(name))
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -11,7 +11,7 @@ from decimal import Decimal as DecimalNumber
 from typing import Any
 
 from spyne.model.complex import ComplexModelBase, XmlAttribute
-from spyne.model.primitive import Boolean, DateTime, Decimal, Integer32, Integer64, Unicode
+from spyne.model.primitive import Boolean, DateTime, Decimal, Integer16, Integer32, Integer64, Unicode
 
 from soapsvc.soap.codec import GROUP
 from soapsvc.soap.operations import Operation
@@ -26,7 +26,11 @@ AT_MOST_ONE = (
     {"groupID", "nextWorkItem"},
     {"entityGuid", "entityId"},
 )
-JUST_ONE = ({"dataModel", "parameter"}, {"absPriority", "offsetPriority"})
+JUST_ONE = (
+    {"dataModel", "parameter"},
+    {"absPriority", "offsetPriority"},
+    {"resourcesRequired", "entityID"},  # of a view at most one, of a list just one
+)
 MAY_BE_EMPTY = {"includeData", "forceSuspend"}  # elements that have a default
 
 _LONGEST = {f"attribute{n}": 255 if n > 38 else 64 if n > 26 or n < 5 else 20 for n in range(1, 41)}
@@ -119,6 +123,7 @@ _MOMENTS = (
 )  # fmt: skip
 WRITTEN: Mapping[Any, Callable[[Choices], str]] = {
     Boolean: lambda choices: _padded(choices, choices.one(("true", "false", "1", "0"))),
+    Integer16: _whole(-(2**15), 2**15 - 1),
     Integer32: _whole(-(2**31), 2**31 - 1),
     Integer64: _whole(-(2**63), 2**63 - 1),
     Decimal: lambda choices: _padded(
@@ -213,6 +218,7 @@ def _moment(choices: Choices) -> datetime:
 _DECIMALS = ("0", "-0.00", "1.50", "1E+5", "1E-9", "-12345678901234567890.123456789", "9" * 38)
 VALUES: Mapping[Any, Callable[[Choices], Any]] = {
     Boolean: lambda choices: choices.happens(),
+    Integer16: lambda choices: choices.one((-(2**15), 2**15 - 1, 0)),
     Integer32: lambda choices: choices.one((-(2**31), 2**31 - 1, 0, choices.luck.randint(-9, 9))),
     Integer64: lambda choices: choices.one((-(2**63), 2**63 - 1, 0, choices.luck.randint(-9, 9))),
     Decimal: lambda choices: DecimalNumber(choices.one(_DECIMALS)),

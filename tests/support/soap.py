@@ -30,7 +30,25 @@ _OPERATIONS = {
         "pendWorkItem",
         "setWorkItemPriority",
     ),
-    "WorkListService": ("previewWorkItemFromList",),
+    "WorkListService": (
+        "getWorkListItems",
+        "getAllocatedWorkListItems",
+        "previewWorkItemFromList",
+        "getWorkItemOrderFilter",
+        "getResourceOrderFilterCriteria",
+        "setResourceOrderFilterCriteria",
+        "createWorkListView",
+        "editWorkListView",
+        "deleteWorkListView",
+        "getWorkListViewDetails",
+        "unlockWorkListView",
+        "getEditableWorkListViews",
+        "getPublicWorkListViews",
+        "getViewsForResource",
+        "addCurrentResourceToView",
+        "deleteCurrentResourceFromView",
+        "getWorkListItemsForView",
+    ),
     "WorkItemSchedulerService": (
         "scheduleWorkItem",
         "scheduleWorkItemWithWorkModel",
@@ -43,6 +61,7 @@ _OPERATIONS = {
     "EntityResolverService": ("lookupUser",),
     "WorkItemHistoryService": ("getWorkItemHistory",),
     "AuditService": ("getAuditEntries",),
+    "WorkListChangeService": ("awaitWorkListChange",),
 }
 SERVICE_OF = {operation: service for service, operations in _OPERATIONS.items() for operation in operations}
 
@@ -52,12 +71,20 @@ ROOT_NAMESPACE = {
     "lookupUser": "http://resolver.api.de.n2.tibco.com",
     "getWorkItemHistory": "urn:soapsvc:v1",
     "getAuditEntries": "urn:soapsvc:v1",
+    "awaitWorkListChange": "urn:soapsvc:v1",
 }
+ANSWER_NAME = {"getAllocatedWorkListItems": "getWorkListItemsResponse"}
 
 
 def root_of(operation: str) -> str:
     """Give the qualified name of an operation's request element, in lxml's form."""
     return f"{{{ROOT_NAMESPACE.get(operation, namespaces.API)}}}{ROOT_NAME.get(operation, operation)}"
+
+
+def answer_of(operation: str) -> str:
+    """Give the qualified name of the element that answers an operation, in lxml's form."""
+    root = etree.QName(root_of(operation))
+    return f"{{{root.namespace}}}{ANSWER_NAME.get(operation, f'{root.localname}Response')}"
 
 
 def envelope(body: str, header: str = "", *, soap: str = SOAP) -> bytes:

@@ -15,10 +15,11 @@ from soapsvc.domain.organisation_model import Link, ModelEntity, OrganisationMod
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
 from soapsvc.soap.interface import OPERATIONS
 from soapsvc.storage import history, work_items
+from soapsvc.storage import people as stored_people
 from soapsvc.storage.database import InTenancy
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import Answer
-from soapsvc.usecases import allocation, items, people, principals, scheduling
+from soapsvc.usecases import allocation, items, list_views, people, principals, scheduling
 from tests.conftest import DEFAULT_TENANCY, PASSWORD, Soap
 from tests.support.moved import Moved
 from tests.support.soap import SERVICE_OF, envelope, request
@@ -37,6 +38,7 @@ ANYBODY = "anybody"
 """For operations that need no tie and no grant: all who have signed in may."""
 
 BODY = "<workItemPayload><dataModel/></workItemPayload>"
+LIST = "<entityID entity-type='RESOURCE' guid='HOLDER'/>"
 CONTEXT = "<itemContext><activityID/><activityName/><appInstance/><appName/><appID/></itemContext>"
 
 
@@ -105,9 +107,47 @@ ROWS = {
     "suspendWorkItem": Row(content="@", grants=(A.SUSPEND_WORK_ITEM,)),
     "resumeWorkItem": Row(content="@", state="SUSPENDED", grants=(A.SUSPEND_WORK_ITEM,)),
     "getAuditEntries": Row(content="", grants=(A.READ_AUDIT_LOG,)),
+    "getWorkListItems": Row(content=LIST, grants=(A.VIEW_WORK_LIST,)),
+    "getAllocatedWorkListItems": Row(content=LIST, grants=(A.VIEW_GLOBAL_WORK_LIST,)),
+    "awaitWorkListChange": Row(content=f"{LIST}<timeout>0</timeout>", grants=(A.VIEW_WORK_LIST,)),
+    "getResourceOrderFilterCriteria": Row(content="<resourceID>HOLDER</resourceID>", grants=(A.VIEW_WORK_LIST,)),
+    "setResourceOrderFilterCriteria": Row(
+        content="<orderFilterCriteria/>", grants=(A.SET_RESOURCE_ORDER_FILTER_CRITERIA,)
+    ),
+    "createWorkListView": Row(content=LIST, grants=(A.VIEW_GLOBAL_WORK_LIST,)),
+    "getWorkItemOrderFilter": Row(content="<limitColumns>0</limitColumns>", grants=ANYBODY),
+    "getEditableWorkListViews": Row(content="", grants=ANYBODY),
+    "getPublicWorkListViews": Row(content="", grants=ANYBODY),
+    "getViewsForResource": Row(content="", grants=ANYBODY),
+    **{
+        name: Row(content="", grants=ANYBODY)  # of a view that is made for the case
+        for name in (
+            *("editWorkListView", "deleteWorkListView", "getWorkListViewDetails", "unlockWorkListView"),
+            *("addCurrentResourceToView", "deleteCurrentResourceFromView", "getWorkListItemsForView"),
+        )
+    },
 }
-ATTRIBUTES = {"scheduleWorkItemWithWorkModel": {"workModelUID": "model"}, "lookupUser": {"get_detail": "true"}}
+OF_A_VIEW = {name: {"workListViewID": "VIEW"} for name in ROWS if name.startswith(("edit", "delete", "unlock", "add"))}
+PAGE = {"startPosition": "0", "numberOfItems": "100"}
+ATTRIBUTES = {
+    "scheduleWorkItemWithWorkModel": {"workModelUID": "model"},
+    "lookupUser": {"get_detail": "true"},
+    "getWorkListItems": PAGE,
+    "getAllocatedWorkListItems": PAGE,
+    "setResourceOrderFilterCriteria": {"resourceID": "HOLDER"},
+    "createWorkListView": {"name": "mine"},
+    "getEditableWorkListViews": PAGE,
+    "getPublicWorkListViews": PAGE,
+    "getViewsForResource": PAGE,
+    **OF_A_VIEW,
+    "editWorkListView": {"workListViewID": "VIEW", "name": "other"},
+    "getWorkListViewDetails": {"workListViewID": "VIEW", "lockView": "true"},
+    "getWorkListItemsForView": {"workListViewID": "VIEW"} | PAGE,
+}
+NEEDS_A_VIEW = {name for name, given in ATTRIBUTES.items() if "workListViewID" in given}
 NAMES_NO_ITEM = {
+    *(name for name, service in SERVICE_OF.items() if service == "WorkListService"),
+    "awaitWorkListChange",
     "lookupUser",
     "allocateAndOpenNextWorkItem",
     "scheduleWorkItem",
@@ -127,6 +167,7 @@ class World:
     elsewhere: InTenancy
     moved: Moved
     made: int = 0
+    view_id: int = 0
 
     def write(self, unit: Callable[[Transaction], Any]) -> Any:
         return self.soap.database.write(unit).result(10)
@@ -180,6 +221,21 @@ class World:
             return work_items.get(tx, item.id)
 
         return self.write(make)  # type: ignore[no-any-return]
+
+    def view(self, owner: Entity, author: str) -> None:
+        """Make a public view of one's own list, which somebody may edit besides its owner, and has locked."""
+
+        def make(tx: Transaction) -> int:
+            person = stored_people.find_entity(tx, author)
+            caller = Caller(person=owner, tenancy=DEFAULT_TENANCY)
+            asked = list_views.ViewRequest(name="view", is_public=True, authors=[author] if person else [])
+            view_id = list_views.create_view(tx, caller, asked)
+            if person is not None:
+                editor = Caller(person=person, tenancy=DEFAULT_TENANCY)
+                list_views.view_details(tx, editor, view_id, lock=True)
+            return view_id
+
+        self.view_id = self.write(make)
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """Give all rows of all tables, but for the log of audits, where refusals belong."""
@@ -250,7 +306,8 @@ def other_tenancy(world: World, row: Row, item: WorkItem) -> Asking:
 
 def right(world: World, row: Row, item: WorkItem) -> Asking:
     grants = () if isinstance(row.grants, str) else row.grants
-    return Asking(world.person(*grants).name)
+    person = world.person(*grants)
+    return Asking(person.name, guid=person.guid)
 
 
 # Tokens, and credentials that were good a moment ago
@@ -328,7 +385,9 @@ RIGHT = {"a password": right} | {f"a {scope} token": right_token(scope) for scop
 def ask(world: World, name: str, row: Row, item: WorkItem, holder: Entity, asking: Asking) -> Answer:
     content = row.content.replace("@", f"<workItemID id='{item.id}'/>").replace("HOLDER", holder.guid)
     content = content.replace("SELF", (asking.user or "nobody").rpartition("\\")[2])
-    message = envelope(request(name, content, **ATTRIBUTES.get(name, {})))
+    filled = {"HOLDER": holder.guid, "VIEW": str(world.view_id)}
+    attributes = {key: filled.get(value, value) for key, value in ATTRIBUTES.get(name, {}).items()}
+    message = envelope(request(name, content, **attributes))
     headers = {"host": asking.host} if asking.host else {}
     if asking.token is not None:
         return world.soap.post(SERVICE_OF[name], message, user=None, authorization=f"Bearer {asking.token}", **headers)
