@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-walk bench-sign-in bench-memory bench-startup bench-timers lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-walk bench-sign-in bench-memory bench-startup bench-timers bench-lists lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ bench-startup: $(VENV)/stamp-dev ## how long until the service answers
 
 bench-timers: $(VENV)/stamp-dev ## how long 100,000 hidden items take to come back
 	@$(PY) -m bench.timers $(ARGS)
+
+bench-lists: $(VENV)/stamp-dev ## how long a page of a work list takes among a million items
+	@$(PY) -m bench.lists $(ARGS)
 
 # `make lock UPGRADE=` keeps the pins that still fit and changes only what it must.
 UPGRADE ?= --upgrade

@@ -31,8 +31,7 @@ from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.front import Application, Front
 from soapsvc.settings import Settings
 from soapsvc.soap import contract
-from soapsvc.soap.application import SoapApplication
-from soapsvc.soap.envelope import MessageLimits
+from soapsvc.soap.application import DoorLimits, SoapApplication
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import people, principals, scheduling
 from soapsvc.usecases.sign_in import hash_password
@@ -98,8 +97,7 @@ def _measured(folder: Path, turns: int, count: int) -> dict[str, tuple[list[floa
             AtHisWord(replace(caller, tenancy=service.default_tenancy.tenancy)),  # type: ignore[arg-type]
             service.witness,
             public_url=settings.address,
-            limits=MessageLimits(),
-            body_seconds=settings.body_seconds,
+            limits=DoorLimits(body_seconds=settings.body_seconds),
         )
         front = Front({contract.BASE_PATH: trusting}, service.database)
         return asyncio.run(_in_turns(service.application, front, turns, count))
