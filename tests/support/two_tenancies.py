@@ -370,7 +370,7 @@ def _meddle(tx: Transaction, theirs: Things) -> None:
     _meddle_with_organisation(tx, theirs)
     _meddle_with_lists(tx, theirs)
     piles.set_length(tx, theirs.person, TYPE, 0)
-    answered_requests._FORGET_ONE.change(tx, entity=theirs.person.id, request=REQUEST)
+    answered_requests._FORGET_OLD_ONE.change(tx, entity=theirs.person.id, request=REQUEST, since=tx.now())
     sessions.end(tx, theirs.opened.session or "", theirs.opened)
     work_items._SET_FIRST_HASH.change(tx, item=theirs.offered.id, first_hash="another hash")
     work_types.put(tx, WorkType(id=TYPE, description="another"))
