@@ -137,7 +137,6 @@ class Link:
     def __init__(self, engine: sa.Engine) -> None:
         self.connection = engine.connect()
         self.driver: _Connection = self.connection.connection.driver_connection  # type: ignore[assignment]
-        self.cursor = self.driver.cursor()
         self._patience = self.driver.patience
         self.is_new = True
 

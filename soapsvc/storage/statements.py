@@ -90,7 +90,7 @@ class _Compiled:
 
     def run(self, tx: Transaction, parameters: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
         """Run it, and take something from the driver's cursor: some rows are computed, and refused, only then."""
-        cursor = tx.cursor()
+        cursor = tx.driver.cursor()
         try:
             cursor.execute(self._sql, self._values(tx, parameters))
             return take(cursor)
@@ -99,7 +99,7 @@ class _Compiled:
 
     def run_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> Any:
         """Run it with each of these parameters; give the driver's cursor."""
-        cursor = tx.cursor()
+        cursor = tx.driver.cursor()
         try:
             cursor.executemany(self._sql, [self._values(tx, parameters) for parameters in every])
         except tx.dialect.dbapi.Error as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -39,7 +39,6 @@ class Transaction:
         memory: Memory | None = None,
         *,
         is_again: bool = False,
-        cursor: Any = None,
     ) -> None:
         self.connection = connection
         self.is_again = is_again
@@ -50,8 +49,6 @@ class Transaction:
         """The id of the tenancy whose rows statements see; none until the unit says so."""
         self.dialect: Any = connection.dialect
         self.driver: Any = connection.connection.driver_connection
-        self.cursor: Callable[[], Any] = cast(Any, self.driver).cursor if cursor is None else lambda: cursor
-        """Gives the driver's cursor for the next statement; psycopg's takes its time to make, so all share one."""
         self._clock = clock
         self._now: datetime | None = None
         self.followers_of_commit: list[Follower] = []
