@@ -53,8 +53,7 @@ def _prepare(build: Path) -> None:
     template = build / _TEMPLATE
     for left in build.glob("template.db*"):
         left.unlink()
-    with serving.opened_service(_settings(build)) as service:
-        _fill(service.default_tenancy)
+    fill(f"sqlite:///{template}")
     with closing(sqlite3.connect(template)) as database:
         # Closed cleanly, so all of it is in the one file.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -63,15 +62,21 @@ def _prepare(build: Path) -> None:
 @contextmanager
 def opened_template(build: Path) -> Iterator[InTenancy]:
     """Open the database that `OURS.prepare` made in a folder."""
-    with wiring.opened_tenancy(_settings(build), None) as database:
+    with wiring.opened_tenancy(_settings(f"sqlite:///{build / _TEMPLATE}"), None) as database:
         yield database
 
 
-def _settings(build: Path) -> Settings:
-    return Settings.model_validate({"database": f"sqlite:///{build / _TEMPLATE}"})
+def _settings(url: str) -> Settings:
+    return Settings.model_validate({"database": url})
 
 
-def _fill(database: InTenancy) -> None:
+def fill(url: str) -> None:
+    """Make the tables of an empty database, and in them the items of the races and who works on them."""
+    with serving.opened_service(_settings(url)) as service:
+        _add_items(service.default_tenancy)
+
+
+def _add_items(database: InTenancy) -> None:
     password_hash = hash_password(PASSWORD)
     database.write(lambda tx: people.add_person(tx, name=PERSON, guid=PERSON, password_hash=password_hash)).result()
     database.write(lambda tx: work_types.load(tx, [WorkType(id="race", reoffer_on_close=True)])).result()
@@ -83,8 +88,14 @@ def _fill(database: InTenancy) -> None:
 
 def _start(build: Path, data: Path, port: int, *, processes: int) -> subprocess.Popen[bytes]:
     shutil.copy(build / _TEMPLATE, data / "soapsvc.db")
+    return serve(data, port, processes=processes)
+
+
+def serve(data: Path, port: int, *, processes: int, **settings: str) -> subprocess.Popen[bytes]:
+    """Start this service in a folder."""
     # As it comes: no setting of whoever runs the race is carried over.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SOAPSVC_")}
+    environment |= {f"SOAPSVC_{name.upper()}": value for name, value in settings.items()}
     environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-m", "soapsvc", "serve", "--port", str(port), "--processes", str(processes)]
     with (data / "output.log").open("wb") as log:

