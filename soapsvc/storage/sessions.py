@@ -17,17 +17,17 @@ _END = Statement(
 
 def begin(tx: Transaction, opened: WorkItem) -> None:
     """Record the session that this opening began. The item is as it was saved: open, with an owner."""
-    _INSERT.change(
-        tx,
-        guid=opened.session,
-        work_item_id=opened.id,
-        entity_id=opened.owner.id if opened.owner else None,
-        opened_at=tx.now(),
-        opened_version=opened.version,
-        ended_version=None,
-    )
+    row = {
+        "guid": opened.session,
+        "work_item_id": opened.id,
+        "entity_id": opened.owner.id if opened.owner else None,
+        "opened_at": tx.now(),
+        "opened_version": opened.version,
+        "ended_version": None,
+    }
+    _INSERT.store(tx, [row])
 
 
 def end(tx: Transaction, session: str, closed: WorkItem) -> None:
     """Record the version at which a session ended."""
-    _END.change(tx, session=session, ended_at=closed.version)
+    _END.store(tx, [{"session": session, "ended_at": closed.version}])

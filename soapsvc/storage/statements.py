@@ -6,11 +6,14 @@ SQLAlchemy's own way of running a statement costs about ten times what SQLite ta
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter, methodcaller
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from soapsvc.storage.transaction import Transaction
+
+if TYPE_CHECKING:
+    from soapsvc.storage.wire import Wire
 
 _ALL = methodcaller("fetchall")
 _FIRST = methodcaller("fetchone")
@@ -66,6 +69,18 @@ class Statement:
         count: int = self._for(tx).run_each(tx, every).rowcount
         return count
 
+    def store(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> None:
+        """Run it once with each of these parameters: at once, or before the next statement or the commit.
+
+        Nobody learns how many rows it touches; where it fails, so does what follows it.
+        """
+        if tx.wire is None:
+            self.change_each(tx, every)
+            return
+        compiled = self._for(tx)
+        for parameters in every:
+            compiled.keep(tx.wire, tx, parameters)
+
     def _for(self, tx: Transaction) -> "_Compiled":
         compiled = self._compiled.get(tx.dialect.name)
         if compiled is None:
@@ -90,7 +105,7 @@ class _Compiled:
 
     def run(self, tx: Transaction, parameters: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
         """Run it, and take something from the driver's cursor: some rows are computed, and refused, only then."""
-        cursor = tx.driver.cursor()
+        cursor = tx.cursor()
         try:
             cursor.execute(self._sql, self._values(tx, parameters))
             return take(cursor)
@@ -99,12 +114,19 @@ class _Compiled:
 
     def run_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> Any:
         """Run it with each of these parameters; give the driver's cursor."""
-        cursor = tx.driver.cursor()
+        cursor = tx.cursor()
         try:
             cursor.executemany(self._sql, [self._values(tx, parameters) for parameters in every])
         except tx.dialect.dbapi.Error as error:
             raise self._refused(tx, error) from None
         return cursor
+
+    def keep(self, wire: "Wire", tx: Transaction, parameters: Mapping[str, Any]) -> None:
+        """Have it run before the next statement."""
+        try:
+            wire.keep(self._sql, self._values(tx, parameters))
+        except tx.dialect.dbapi.Error as error:
+            raise self._refused(tx, error) from None
 
     def row(self, values: Sequence[Any]) -> Any:
         """Make a named tuple of what the driver gave."""
@@ -123,13 +145,13 @@ class _Compiled:
         return [given[name] if convert is None else convert(given[name]) for name, convert in self._parameters]
 
     def _refused(self, tx: Transaction, error: Exception) -> BaseException:
-        told = _without_values(error)
+        told = without_values(error)
         refused = sa.exc.DBAPIError.instance(self._sql, None, told, tx.dialect.dbapi.Error, hide_parameters=True)
         refused.__cause__ = told
         return refused
 
 
-def _without_values(error: Exception) -> Exception:
+def without_values(error: Exception) -> Exception:
     """Give a driver's error without the values that PostgreSQL puts into its texts; SQLite puts none."""
     if not getattr(error, "sqlstate", None):
         return error

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from soapsvc.storage.memories import Memories, Memory
+
+if TYPE_CHECKING:
+    from soapsvc.storage.wire import Wire  # it needs psycopg, which not everybody has
 
 Result = TypeVar("Result")
 Follower = Callable[[], object]
@@ -39,8 +42,11 @@ class Transaction:
         memory: Memory | None = None,
         *,
         is_again: bool = False,
+        wire: "Wire | None" = None,
     ) -> None:
-        self.connection = connection
+        self.wire = wire
+        """What statements go by in place of the driver, if the database has such a thing."""
+        self._connection = connection
         self.is_again = is_again
         """Whether the unit lost a race before: then it locks what it loads, and loses no other."""
         self.memory = memory or Memory(Memories(), 0)
@@ -53,6 +59,17 @@ class Transaction:
         self._now: datetime | None = None
         self.followers_of_commit: list[Follower] = []
         self.followers_of_rollback: list[Follower] = []
+
+    @property
+    def connection(self) -> sa.Connection:
+        """SQLAlchemy's own connection; what was kept for later is run before anybody gets it."""
+        if self.wire is not None:
+            self.wire.flush()
+        return self._connection
+
+    def cursor(self) -> Any:
+        """Give a cursor of the DB API."""
+        return self.driver.cursor() if self.wire is None else self.wire.cursor()
 
     def now(self) -> datetime:
         """Give the moment of this unit by the database's clock: the same one each time it is asked."""

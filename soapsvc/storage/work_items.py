@@ -61,7 +61,7 @@ _SAVE = (
         work_item.c.version == sa.bindparam("at_version"),
         of_tenancy(work_item),
     )
-    .values(version=sa.bindparam("at_version") + 1)
+    .values(version=sa.bindparam("at_version", type_=sa.BigInteger) + 1)
 )
 """The guard. Nothing else in the service changes a work item's row."""
 
@@ -323,4 +323,4 @@ def item_of(row: sa.Row[Any]) -> WorkItem:
 
 def _record_holder(tx: Transaction, item_id: int, entity_: Entity) -> None:
     if _HAS_HELD.row(tx, item=item_id, entity=entity_.id) is None:
-        _INSERT_HOLDER.change(tx, work_item_id=item_id, entity_id=entity_.id)
+        _INSERT_HOLDER.store(tx, [{"work_item_id": item_id, "entity_id": entity_.id}])
