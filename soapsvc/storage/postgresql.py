@@ -50,6 +50,7 @@ class _Connection(psycopg.Connection[Any]):
     """A connection that waits for each answer, but not for ever: a server may be stopped, or cut off."""
 
     patience = float(CONNECT_SECONDS)
+    wire_factory = Wire
 
     def wait(self, gen: Generator[Any, Any, Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         return super().wait(gen, interval, self.patience if timeout is None else timeout)
@@ -141,7 +142,7 @@ class Link:
     def __init__(self, engine: sa.Engine) -> None:
         self.connection = engine.connect()
         self.driver: _Connection = self.connection.connection.driver_connection  # type: ignore[assignment]
-        self.wire = Wire(self.driver, self.driver.patience)
+        self.wire = self.driver.wire_factory(self.driver, self.driver.patience)
         self.is_new = True
 
     def begin(self, how: str) -> datetime:

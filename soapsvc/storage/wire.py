@@ -197,8 +197,8 @@ def _text(value: Any) -> bytes:
         if "\0" in value:
             raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
         return value.encode()
-    if isinstance(value, bytes):
-        return b"\\x" + value.hex().encode()
+    if isinstance(value, psycopg.Binary):
+        return b"\\x" + bytes(value.obj).hex().encode()
     if isinstance(value, bool | int):
         return str(value).encode()
     raise psycopg.ProgrammingError(f"a value of the type {type(value).__name__} cannot be sent")

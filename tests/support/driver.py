@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from soapsvc.storage.wire import Wire
+
 Watcher = Callable[[Any, str], None]
 
 _before: list[Watcher] = []
@@ -40,13 +42,31 @@ class _PostgresqlCursor(psycopg.Cursor[Any]):
         _watched(self.connection, query, lambda: super(_PostgresqlCursor, self).executemany(query, *values, **options))
 
 
+class _Wire(Wire):
+    def __init__(self, driver: Any, seconds: float) -> None:
+        super().__init__(driver, seconds)
+        self._driver = driver
+
+    def run(self, *statements: Any) -> Any:
+        texts = [sql for sql, _ in (*self._kept, *statements)]
+        for text in texts:
+            _tell(_before, self._driver, text)
+        results = super().run(*statements)
+        for text in texts:
+            _tell(_after, self._driver, text)
+        return results
+
+
 def _watched(connection: Any, statement: str, run: Callable[[], Any]) -> Any:
-    for watcher in list(_before):
-        watcher(connection, statement)
+    _tell(_before, connection, statement)
     cursor = run()
-    for watcher in list(_after):
-        watcher(connection, statement)
+    _tell(_after, connection, statement)
     return cursor
+
+
+def _tell(watchers: list[Watcher], connection: Any, statement: str) -> None:
+    for watcher in list(watchers):
+        watcher(connection, statement)
 
 
 @sa.event.listens_for(sa.Engine, "do_connect")
@@ -60,6 +80,7 @@ def _connect_through(*call: Any) -> None:
 def _run_through(connection: Any, _: object) -> None:
     if isinstance(connection, psycopg.Connection):
         connection.cursor_factory = _PostgresqlCursor
+        connection.wire_factory = _Wire  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -206,7 +206,7 @@ def history_outside_the_transaction() -> None:
 def lost_savepoint() -> None:
     """Leave what a unit had done when it failed."""
     writer._undo = lambda tx: tx.driver.execute("RELEASE unit")
-    postgresql.Link.roll_back = lambda link: link._driver.execute("COMMIT", prepare=False)
+    postgresql.Link.roll_back = lambda link: link.driver.execute("COMMIT", prepare=False)
 
 
 def cached_read() -> None:
