@@ -26,10 +26,10 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-walk bench-sign-in bench-memory bench-startup bench-timers bench-lists lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-postgresql bench-walk bench-sign-in bench-memory bench-startup bench-timers bench-lists lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/stamp-run ## install what the service needs and start it with demonstration data
 	@$(BIN)/soapsvc serve --demo $(ARGS)
@@ -63,6 +63,9 @@ prove: $(VENV)/stamp-dev ## prove that nothing acknowledged is lost, and compare
 
 bench: $(VENV)/stamp-dev ## race against services made with other SOAP stacks, and verify
 	@$(PY) -m bench.race $(ARGS)
+
+bench-postgresql: $(VENV)/stamp-dev ## race two nodes on PostgreSQL against pgbench, and verify
+	@$(PY) -m bench.postgresql $(ARGS)
 
 bench-walk: $(VENV)/stamp-dev ## what does each stage of a request take?
 	@$(PY) -m bench.walk $(ARGS)

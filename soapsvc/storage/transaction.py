@@ -53,6 +53,8 @@ class Transaction:
         """What the process remembers of what this transaction would read of the organisation."""
         self.tenancy: int | None = None
         """The id of the tenancy whose rows statements see; none until the unit says so."""
+        self.offered: dict[tuple[int, int], bool] = {}
+        """Whether items were offered to entities, as far as it was asked: for no item does that ever change."""
         self.dialect: Any = connection.dialect
         self.driver: Any = connection.connection.driver_connection
         self._clock = clock

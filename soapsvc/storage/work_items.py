@@ -226,7 +226,10 @@ def _save_statement(names: frozenset[str]) -> Statement:
 
 def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
     """Say whether the entity stands in the item's original offer set."""
-    return _IS_OFFERED.row(tx, item=item.id, entity=to.id) is not None
+    pair = (item.id, to.id)
+    if pair not in tx.offered:
+        tx.offered[pair] = _IS_OFFERED.row(tx, item=item.id, entity=to.id) is not None
+    return tx.offered[pair]
 
 
 def offered_ids(tx: Transaction, item: WorkItem) -> Sequence[int]:
