@@ -1,5 +1,6 @@
 """A PostgreSQL server for one run, with all that durability asks for, and the databases on it."""
 
+import contextlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,12 +47,15 @@ class Server:
     def processor_seconds(self) -> float:
         """Give what all its processes have used, also those that have ended."""
         first = psutil.Process(self.process)
-        times = first.cpu_times()
-        used = times.user + times.system + times.children_user + times.children_system
+        used = 0.0
         for child in first.children(recursive=True):
-            times = child.cpu_times()
-            used += times.user + times.system
-        return used
+            with contextlib.suppress(
+                psutil.NoSuchProcess
+            ):  # it has just ended, and counts among the first one's children
+                times = child.cpu_times()
+                used += times.user + times.system
+        times = first.cpu_times()
+        return float(used + times.user + times.system + times.children_user + times.children_system)
 
 
 @contextmanager
