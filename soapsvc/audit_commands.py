@@ -2,25 +2,19 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from soapsvc.command_database import opened_tenancy
 from soapsvc.console import AsJson, OfTenancy, print_rows, say
 from soapsvc.domain.audit import AuditEntry, AuditFilter, AuditKind
-
-if TYPE_CHECKING:
-    from soapsvc.storage.database import InTenancy
+from soapsvc.verification import entries
 
 app = typer.Typer(help="Who signed in, who was refused, what was granted.", no_args_is_help=True)
-_PORTION = 1_000
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 Moment = typer.Option(formats=_FORMATS, metavar="TIME")
 
@@ -40,8 +34,8 @@ def list_entries(
 
     wanted = AuditFilter(since=_in_utc(since), until=_in_utc(until), kind=kind, person=person)
     with opened_tenancy(tenancy) as database:
-        entries = database.read(partial(audit.newest, wanted=wanted, most=most)).result()
-    print_rows([_shown(entry) for entry in entries], as_json)
+        found = database.read(partial(audit.newest, wanted=wanted, most=most)).result()
+    print_rows([_shown(entry) for entry in found], as_json)
 
 
 @app.command()
@@ -50,7 +44,7 @@ def export(file: Path, tenancy: OfTenancy = None) -> None:
     with opened_tenancy(tenancy) as database:
         try:
             with file.open("x", encoding="utf-8") as lines:
-                count = sum(lines.write(f"{json.dumps(_shown(one))}\n") > 0 for one in _all(database, "Exporting"))
+                count = sum(lines.write(f"{json.dumps(_shown(one))}\n") > 0 for one in entries(database, "Exporting"))
         except OSError as error:
             sys.exit(f"soapsvc: {file} cannot be written: {error.strerror}")
     say(f"{count} entries written to {file}")
@@ -67,7 +61,7 @@ def verify(
     found = including is None
     with opened_tenancy(tenancy) as database:
         chain = Chain(database.tenancy)
-        for entry in _all(database, "Verifying"):
+        for entry in entries(database, "Verifying"):
             if not chain.goes_on_with(entry):
                 sys.exit(f"soapsvc: the audit log was altered: its chain breaks at the entry with id = {entry.id}")
             found = found or entry.hash == including
@@ -75,21 +69,6 @@ def verify(
         sys.exit("soapsvc: the audit log was altered: no entry has this hash any more")
     last = f", the last with the hash {chain.end}" if chain.length else ""
     say(f"The audit log is whole: {chain.length} entries{last}")
-
-
-def _all(database: "InTenancy", task: str) -> Iterator[AuditEntry]:
-    """Give every entry that is there now, in portions, and show how far it has come."""
-    from soapsvc.usecases import audit
-
-    console = Console(stderr=True)
-    last, after = database.read(audit.highest_id).result(), 0
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task(task, total=last)
-        while after < last:
-            entries = database.read(partial(audit.portion, after=after, to=last, most=_PORTION)).result()
-            yield from entries
-            after = entries[-1].id if entries else last
-            progress.update(bar, completed=after)
 
 
 def _shown(entry: AuditEntry) -> dict[str, Any]:

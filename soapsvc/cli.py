@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from soapsvc import __version__, audit_commands, credential_commands, org_commands, tenancy_commands
+from soapsvc import (
+    __version__,
+    audit_commands,
+    copy_commands,
+    credential_commands,
+    org_commands,
+    tenancy_commands,
+    verification,
+)
 from soapsvc import settings as settings_module
 from soapsvc.command_database import opened_database, opened_tenancy
 from soapsvc.console import AsJson, OfTenancy, print_rows, say
@@ -38,6 +44,7 @@ app.add_typer(tenancy_commands.app, name="tenancy")
 app.add_typer(credential_commands.principal, name="principal")
 app.add_typer(credential_commands.token_key, name="token-key")
 app.add_typer(credential_commands.secret_key, name="secret-key")
+app.command("copy")(copy_commands.copy)
 user.command("set-password")(credential_commands.user_set_password)
 user.command("disable")(credential_commands.user_disable)
 user.command("enable")(credential_commands.user_enable)
@@ -198,8 +205,7 @@ def items_add(
     new = NewWorkItem(name=name)
     offered_to = [reference.strip() for reference in offer_to.split(",")]
     made: list[int] = []
-    console = Console(stderr=True)
-    with opened_tenancy(tenancy) as database, Progress(console=console, disable=not console.is_terminal) as progress:
+    with opened_tenancy(tenancy) as database, verification.shown_progress() as progress:
         for size in progress.track(_portions(count), description="Creating work items"):
             made += database.write(partial(scheduling.create_items, new=new, offer_to=offered_to, count=size)).result()
     say(json.dumps(made) if as_json else "\n".join(map(str, made)))
@@ -263,17 +269,10 @@ def items_history(item_id: int, as_json: AsJson = False, tenancy: OfTenancy = No
 @items.command("verify")
 def items_verify() -> None:
     """Prove that no work item's history was altered, and that each item is what its history says."""
-    from soapsvc.usecases import history
-
-    broken: list[int] = []
-    console = Console(stderr=True)
-    with opened_database() as database, Progress(console=console, disable=not console.is_terminal) as progress:
-        highest = database.read(history.highest_id).result()
-        for after in progress.track(range(0, highest, _ITEMS_A_TRANSACTION), description="Verifying histories"):
-            portion = partial(history.broken_histories, after=after, to=after + _ITEMS_A_TRANSACTION)
-            broken += database.read(portion).result()
+    with opened_database() as database:
+        broken, highest = verification.broken_histories(database)
     if broken:
-        sys.exit(f"soapsvc: altered histories: {len(broken)}, of the work items {', '.join(map(str, broken[:20]))}")
+        sys.exit(f"soapsvc: {verification.altered_histories(broken)}")
     say(f"The histories of all work items up to id {highest} are whole.")
 
 

@@ -8,19 +8,25 @@ import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.settings import Settings
-from soapsvc.storage import schema
+from soapsvc.storage import copying, schema
+from soapsvc.storage.copying import Copying
 from soapsvc.storage.database import Database, InTenancy, Limits, open_database
 from soapsvc.usecases.tenancies import find_tenancy
 
 
 def database_url(settings: Settings) -> sa.URL:
     """Read the database's URL. Raises StorageUnavailable with a sentence."""
+    return _url(settings.database, "SOAPSVC_DATABASE")
+
+
+def _url(text: str, given_as: str) -> sa.URL:
+    """Read a URL; what is said of a wrong one names where it was given, and nothing of what may be secret in it."""
     try:
-        url = sa.make_url(settings.database)
-    except sa.exc.ArgumentError:
-        raise StorageUnavailable("SOAPSVC_DATABASE is no SQLAlchemy URL, such as sqlite:///soapsvc.db") from None
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        raise StorageUnavailable(f"{given_as} is no SQLAlchemy URL, such as sqlite:///soapsvc.db") from None
     if url.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise StorageUnavailable("SOAPSVC_DATABASE must begin with sqlite:/// or postgresql://")
+        raise StorageUnavailable(f"{given_as} must begin with sqlite:/// or postgresql://")
     if url.get_backend_name() == "postgresql" and not find_spec("psycopg"):
         raise StorageUnavailable("PostgreSQL needs what `pip install 'soapsvc[postgresql]'` installs")
     return url
@@ -62,3 +68,15 @@ def opened_database(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def opened_copy(source: str, target: str) -> Iterator[tuple[Copying, Database]]:
+    """Open two databases to copy one into the other, and the other for reading. Raises StorageUnavailable."""
+    urls = _url(source, "--from"), _url(target, "--to")
+    with copying.opened(*urls) as copy:
+        database = open_database(urls[1])
+        try:
+            yield copy, database
+        finally:
+            database.close()

@@ -36,6 +36,9 @@ _RACES = ("40001", "40P01", "23503", "23505")
 _CERTAIN_AT_COMMIT = ("40001", "40P01", "40002", "23")
 """What a COMMIT can be refused with that surely stored nothing."""
 
+_APPLICATION = "soapsvc"
+"""What connections call themselves, unless the URL says otherwise."""
+
 _MIGRATING = 7_310_579_611_803_926
 """The key of the advisory lock under which migrations run: any number that others do not use."""
 
@@ -101,11 +104,20 @@ def lock_for_migrating(connection: sa.Connection) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
 
 
+def has_company(connection: sa.Connection) -> bool:
+    """Say whether a soapsvc, or who calls itself as this one does, is connected to the same database."""
+    asked = connection.exec_driver_sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        f"AND application_name IN ('{_APPLICATION}', current_setting('application_name'))"
+    )
+    return bool(asked.scalar_one())
+
+
 def _parameters(url: sa.URL) -> Mapping[str, Any]:
     """Give what libpq is told: the URL's own words come before ours."""
     ours = {
         "connect_timeout": CONNECT_SECONDS,
-        "application_name": "soapsvc",
+        "application_name": _APPLICATION,
         "client_encoding": "utf8",
         "keepalives_idle": 10,
         "keepalives_interval": 5,

@@ -34,11 +34,16 @@ def prepare(url: sa.URL) -> bool:
         return _prepare(connection, name)
 
 
-def check(url: sa.URL) -> None:
-    """Raise StorageUnavailable unless the database exists and this code may run on it as it is."""
+def check(url: sa.URL, *, is_exact: bool = False) -> None:
+    """Raise StorageUnavailable unless the database exists and this code may run on it as it is.
+
+    `is_exact`: nor may it be of a newer release, with tables and columns that this code knows nothing of.
+    """
     with _opened_to_look(url) as (connection, name):
         if _is_behind(connection, name):
             raise StorageUnavailable(f"The database {name} is of an older release: `soapsvc migrate` updates it")
+        if is_exact and _level_of(connection) != CODE_LEVEL:
+            raise StorageUnavailable(f"The database {name} is of a newer release: use that one's soapsvc")
 
 
 @contextmanager
