@@ -85,10 +85,10 @@ class Side:
     def rows(self, table: sa.Table, after: int = 0) -> Generator[tuple[Any, ...], None, None]:
         """Give a table's rows behind so many, in the order of their keys, which is the same on every database."""
         select = sa.select(table).order_by(*map(self._ordered, table.primary_key.columns)).offset(after)
-        with self.speaking_plainly():
-            with self.connection.execute(select.execution_options(yield_per=_FETCHED)) as result:
-                for row in result:
-                    yield tuple(row)
+        portions = select.execution_options(yield_per=_FETCHED)
+        with self.speaking_plainly(), self.connection.execute(portions) as result:
+            for row in result:
+                yield tuple(row)
 
     def count(self) -> int:
         """Give how many rows there are in all tables."""

@@ -108,7 +108,8 @@ def has_company(connection: sa.Connection) -> bool:
     """Say whether a soapsvc, or who calls itself as this one does, is connected to the same database."""
     asked = connection.exec_driver_sql(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-        f"AND application_name IN ('{_APPLICATION}', current_setting('application_name'))"
+        "AND application_name IN (%s, current_setting('application_name'))",
+        (_APPLICATION,),
     )
     return bool(asked.scalar_one())
 

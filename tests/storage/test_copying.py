@@ -75,7 +75,7 @@ def different(source: sa.URL, target: sa.URL) -> list[str]:
 def stored(url: sa.URL, table: str) -> list[tuple[object, ...]]:
     """Give what a table holds, as a driver gives it and in an order of Python's."""
     columns = ", ".join(f'"{column.name}"' for column in metadata.tables[table].c)
-    return sorted(run_by_hand(url, f"SELECT {columns} FROM {table}"), key=repr)
+    return sorted(run_by_hand(url, f"SELECT {columns} FROM {table}"), key=repr)  # noqa: S608
 
 
 def counted(url: sa.URL) -> int:
@@ -116,7 +116,7 @@ def test_the_next_row_of_every_table_gets_an_id_above_all_that_there_are(full, o
         for column in table.primary_key.columns:
             ((sequence,),) = run_by_hand(on_server, f"SELECT pg_get_serial_sequence('{table.name}', '{column.name}')")
             if sequence is not None:
-                ((highest,),) = run_by_hand(on_server, f"SELECT max({column.name}) FROM {table.name}")
+                ((highest,),) = run_by_hand(on_server, f"SELECT max({column.name}) FROM {table.name}")  # noqa: S608
                 assert run_by_hand(on_server, f"SELECT nextval('{sequence}')") == [(highest + 1,)]
 
 
@@ -273,8 +273,8 @@ def test_a_row_that_is_missing_from_any_table_or_another_is_told(full, on_file, 
         run_by_hand(on_file, f"DROP TRIGGER {trigger}")
     for table in copying.TABLES:
         last = [column.name for column in table.c if not isinstance(column.type, sa.Boolean)][-1]
-        a_row = f"WHERE rowid = (SELECT max(rowid) FROM {table} WHERE {last} IS NOT NULL)"
-        for damage in (f"DELETE FROM {table} {a_row}", f"UPDATE {table} SET {last} = {last} || 1 {a_row}"):
+        a_row = f"WHERE rowid = (SELECT max(rowid) FROM {table} WHERE {last} IS NOT NULL)"  # noqa: S608
+        for damage in (f"DELETE FROM {table} {a_row}", f"UPDATE {table} SET {last} = {last} || 1 {a_row}"):  # noqa: S608
             other = on_file.set(database=str(shutil.copy(on_file.database, tmp_path / "other.db")))
             run_by_hand(other, damage)
             assert different(full, other) == [table.name]
