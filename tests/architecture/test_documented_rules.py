@@ -108,9 +108,7 @@ def test_the_operations_name_only_system_actions_and_none_that_is_open_to_all_by
         for name in row[1].split()
         if name.startswith("`")
     }
-    assert granted <= set(SystemAction) - ALLOWED_TO_ALL
-    # These order lists, which nobody can read yet.
-    assert granted == set(SystemAction) - ALLOWED_TO_ALL - {SystemAction.SET_RESOURCE_ORDER_FILTER_CRITERIA}
+    assert granted == set(SystemAction) - ALLOWED_TO_ALL
 
 
 # The history

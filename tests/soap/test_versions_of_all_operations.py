@@ -18,6 +18,8 @@ Stored = Callable[[int], WorkItem]
 NewItem = Callable[..., WorkItem]
 OPTIONAL_FIELDS = tuple(field for field in FIELDS if field.name != "Amount")
 TAKES_NO_VERSION = {
+    *(name for name, service in SERVICE_OF.items() if service == "WorkListService" and name not in VERSIONED),
+    "awaitWorkListChange",
     "allocateAndOpenNextWorkItem",
     "scheduleWorkItem",
     "scheduleWorkItemWithWorkModel",

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from soapsvc.domain.errors import (
     InvalidRequest,
     NotAllowed,
     UnknownEntity,
+    UnknownWorkItem,
     WorkItemServiceError,
 )
 from soapsvc.domain.list_view import Criteria, Shows
@@ -26,7 +28,7 @@ from soapsvc.domain.states import State
 from soapsvc.domain.work_item import Distribution, NewWorkItem
 from soapsvc.domain.work_list import DEFAULT_ORDER, sort_key, values_of_item
 from soapsvc.list_language import parse_order
-from soapsvc.storage import work_items
+from soapsvc.storage import list_criteria, work_items
 from soapsvc.storage.list_tables import list_entry
 from soapsvc.usecases import allocation, completion, items, organisation, scheduling, work_lists
 from soapsvc.usecases.access import ItemReference
@@ -498,11 +500,12 @@ def _open_held(tx, caller, item):
     items.open_items(tx, caller, [it(item)])
 
 
-def test_what_fails_changes_no_list(write, cast, make, listed, changed):
+def test_what_is_taken_back_changes_no_list(write, cast, make, listed, changed):
     item = make("ana")
     mark = listed("GUID-of-ana").change_mark
-    with pytest.raises(NotAllowed):
-        write(lambda tx: allocation.allocate_items(tx, cast.caller("carl"), [Allocation(item=it(item))]))
+    batch = [Allocation(item=it(item)), Allocation(item=it(item + 1))]
+    with pytest.raises(UnknownWorkItem):
+        write(lambda tx: allocation.allocate_items(tx, cast.caller("ana"), batch))
     assert changed(mark, cast.ana) == [False]
 
 
@@ -532,3 +535,22 @@ def test_a_mark_never_says_more_than_its_answer_shows(database, write, cast, mak
     before, after = database.read(read).result(10)
     assert len(before.items) == len(after.items) == 1
     assert changed(after.change_mark, cast.ana) == [True]
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+@pytest.mark.parametrize(
+    "criteria", [Criteria(), Criteria(filter="description!='x' AND priority>1", order="priority DESC")]
+)
+def test_many_who_take_the_next_item_at_once_get_different_ones_and_none_waits(database, write, cast, make, criteria):
+    """Whatever their lists are filtered by."""
+    wanted = {make("ana", "ben", description="y", priority=50 + n) for n in range(4)}
+    write(lambda tx: [list_criteria.put(tx, one, criteria) for one in (cast.ana, cast.ben)])
+    all_have = threading.Barrier(4)
+
+    def take(tx, caller):
+        item = allocation.allocate_and_open_next_item(tx, caller, caller.person.guid, None)
+        all_have.wait(10)  # everybody has one before anybody commits
+        return item.id
+
+    taken = [database.write(lambda tx, who=who: take(tx, cast.caller(who))) for who in ("ana", "ben") * 2]
+    assert {one.result(20) for one in taken} == wanted
