@@ -21,6 +21,8 @@ CODES = {
     "OpenLimitReached": "BRM_RESOURCE_OPEN_LIMIT",
     "NoMoreWorkItems": "BRM_RESOURCE_NO_MORE_ITEMS",
     "UnknownWorkListView": "BRM_VIEW_UNKNOWN",
+    "ViewLocked": "BRM_VIEW_LOCKED",
+    "TooManyWaiting": "BRM_LIST_TOO_MANY_WAITING",
     "InvalidFilter": "BRM_LIST_FILTER_INVALID",
     "InvalidOrder": "BRM_LIST_ORDER_INVALID",
     "UnknownWorkType": "BRM_WORKTYPE_UNKNOWN",

@@ -33,6 +33,9 @@ class Protocol:
         if self._is_closed:
             raise ProtocolClosed
 
+    async def client_disconnect(self) -> None:
+        """End at once: the client has gone."""
+
     def response_bytes(self, *answer: Any) -> None:
         self.answer = answer
 
@@ -99,3 +102,8 @@ def test_a_body_of_any_length_is_read_part_by_part_and_never_whole() -> None:
 @pytest.mark.parametrize("headers", [{}, {"content-length": "3"}])
 def test_a_connection_that_ends_within_the_body_is_told(headers: dict[str, str]) -> None:
     assert _call(Protocol([b"a"], is_closed=True), headers=headers)[1][-1] is None
+
+
+def test_that_the_client_has_gone_is_told_to_who_wants_to_know() -> None:
+    request, _ = _call(Protocol([b""]))
+    asyncio.run(asyncio.wait_for(request.gone(), 1))

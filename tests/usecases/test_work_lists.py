@@ -35,6 +35,7 @@ from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.allocation import Allocation, Reallocation
 from soapsvc.usecases.work_lists import ALL, DEFAULT_LIMITS, MINE, ListLimits, Paging, Whose
 from tests.conftest import DEFAULT_TENANCY, FIELDS
+from tests.support.work_lists import LONGEST_FILTERS
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 T = EntityType
@@ -469,6 +470,24 @@ def test_a_list_shows_what_was_just_written(listed, make):
         item = make()
         assert len(ids(listed("GUID-of-ana"))) == n + 1
         assert item in ids(listed("GUID-of-ana"))
+
+
+@pytest.mark.parametrize("text", LONGEST_FILTERS.values(), ids=LONGEST_FILTERS)
+def test_a_list_takes_the_longest_filters_that_there_are(database, cast, company, make, text):
+    """Whoever asks for the list, and for whatever of it: what a filter is put into has room for it."""
+    make("ana", CLERKS.guid, name="x")
+
+    def ask(tx):
+        paging = Paging(most=10)
+        for who, whose in (("ana", MINE), ("supervisor", ALL)):
+            args = (tx, cast.caller(who), whose, Criteria(filter=text), paging)
+            first = work_lists.list_items(*args, limits=ListLimits())
+            assert len(first.items) <= 1
+        held = Whose(shows=Shows.ENTITY, guid="GUID-of-ana", allocated=True)
+        work_lists.list_items(tx, cast.caller("supervisor"), held, Criteria(filter=text), paging, limits=ListLimits())
+        return work_lists.next_offered(tx, cast.ana, criteria=Criteria(filter=text))
+
+    database.write(ask).result(30)
 
 
 # What has changed
