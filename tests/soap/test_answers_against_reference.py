@@ -4,7 +4,6 @@ Two services start from the same database at the same moment: one is asked throu
 operation with the reference around it.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -352,7 +351,7 @@ def _by_reference(database: InTenancy, operation: Operation, message: bytes, use
         caller = Caller(person=people.find_person(tx, user), tenancy=DEFAULT_TENANCY)
         result = operation.function(Call(tx, caller), *arguments)
         if operation.waits:
-            result = asyncio.run(result.answer())
+            result = result.answer
         return reference.write(operation, completed(result), soap)
 
     limits = MessageLimits()
