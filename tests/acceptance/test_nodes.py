@@ -23,6 +23,7 @@ from soapsvc.settings import Settings
 from soapsvc.storage import schema, standing
 from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.memories import Memories
+from soapsvc.storage.people import set_password_hash
 from soapsvc.testing.in_process import InProcess
 from soapsvc.usecases import people
 from soapsvc.usecases.sign_in import SignIn, hash_password
@@ -57,9 +58,8 @@ def node(url: sa.URL, **options: object) -> Iterator[Soap]:
 def test_what_one_node_grants_another_knows_at_once(database_url, database, cast):
     """Though it remembers for long what it has read."""
     other = open_database(database_url, memories=Memories(1000.0))
-    told = threading.Semaphore(0)
-    other.on_change(told.release)
-    assert told.acquire(timeout=DEADLINE)  # it listens now
+    other.hear_others()
+    wait_until(lambda: other.changes() > 0)  # it listens now
     may = lambda tx: standing.of(tx, cast.carl).may_everywhere(SystemAction.SKIP_WORK_ITEM)  # noqa: E731
     try:
         theirs = InTenancy(other, database.tenancy)
@@ -72,12 +72,11 @@ def test_what_one_node_grants_another_knows_at_once(database_url, database, cast
 
 @pytest.fixture
 def warm(database_url):
-    """A store as a node has it, that remembers for long, and how often it was told to forget."""
-    told = threading.Semaphore(0)
+    """A store as a node has it, that hears what others change."""
     database = open_database(database_url)
-    database.on_change(told.release)
-    assert told.acquire(timeout=DEADLINE)  # it listens now
-    yield database, told
+    database.hear_others()
+    wait_until(lambda: database.changes() > 0)  # it listens now
+    yield database
     database.close()
 
 
@@ -89,13 +88,13 @@ def warm(database_url):
     ],
 )
 def test_a_change_of_people_or_grants_is_told_to_others_with_its_commit(warm, database, change):
-    _, told = warm
+    before = warm.changes()
     database.write(change).result(DEADLINE)
-    assert told.acquire(timeout=DEADLINE)
+    wait_until(lambda: warm.changes() > before)
 
 
 def test_a_change_that_is_rolled_back_is_told_to_nobody(warm, database):
-    _, told = warm
+    before = warm.changes()
 
     def unit(tx):
         people.grant(tx, "carl", SystemAction.SKIP_WORK_ITEM)
@@ -104,36 +103,36 @@ def test_a_change_that_is_rolled_back_is_told_to_nobody(warm, database):
     with pytest.raises(LookupError):
         database.write(unit).result(DEADLINE)
     database.write(lambda tx: people.grant(tx, "ben", SystemAction.SKIP_WORK_ITEM)).result(DEADLINE)
-    assert told.acquire(timeout=DEADLINE)
-    assert not told.acquire(timeout=0.3)
+    wait_until(lambda: warm.changes() > before)
+    threading.Event().wait(0.3)
+    assert warm.changes() == before + 1
 
 
 def test_who_could_hear_nothing_for_a_while_forgets_all_that_it_remembers(warm, database_url):
     """When the connection is lost, and again when there is another."""
-    _, told = warm
+    before = warm.changes()
     run_by_hand(
         database_url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND query LIKE 'LISTEN%' "
         "OR query = 'SELECT 1' AND datname = :name",
         name=database_url.database,
     )
-    assert told.acquire(timeout=DEADLINE)
-    assert told.acquire(timeout=DEADLINE)
+    wait_until(lambda: warm.changes() >= before + 2)
 
 
 def test_a_sign_in_that_is_remembered_is_forgotten_when_another_node_says_so(database, database_url):
     whole = open_database(database_url)
+    whole.hear_others()
+    wait_until(lambda: whole.changes() > 0)
 
     async def main() -> None:
         sign_in = SignIn(whole, seconds_remembered=60)
         await sign_in.caller(1, "ana", PASSWORD)
         new = hash_password("another password")
         ana = database.read(lambda tx: people.find_person(tx, "ana")).result(DEADLINE)
-        from soapsvc.storage.people import set_password_hash
-
+        before = whole.changes()
         database.write(lambda tx: set_password_hash(tx, ana, new)).result(DEADLINE)
-        await sign_in.caller(1, "ana", PASSWORD)
-        sign_in.forget()
+        wait_until(lambda: whole.changes() > before)
         with pytest.raises(NotAuthenticated):
             await sign_in.caller(1, "ana", PASSWORD)
         sign_in.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.load import Client, Record, run_clients
-from tests.support.server import Server, run_command
+from tests.support.server import Server, free_port, run_command
 
 ITEMS = 50
 
@@ -75,9 +75,7 @@ def test_the_demonstration_does_not_take_over_a_person_of_the_same_name(tmp_path
 
 
 def test_a_second_server_on_the_same_file_is_refused(demo: Server) -> None:
-    second = demo.run("serve", "--port", "0")
-    assert second.returncode == 1
-    second = run_command(demo.folder, "serve", "--port", str(demo.port + 1))
+    second = run_command(demo.folder, "serve", "--port", str(free_port()))
     assert second.returncode == 1
     assert "already serves" in second.stderr
 

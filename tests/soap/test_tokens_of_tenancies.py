@@ -15,7 +15,7 @@ from joserfc import jwt
 
 from soapsvc.domain.credentials import Scope
 from soapsvc.domain.work_item import NewWorkItem
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, principals, scheduling, tenancies, token_keys
 from soapsvc.usecases.tokens import WRONG_TOKEN
@@ -60,7 +60,7 @@ def both(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     """Two tenancies, each with a principal of the same name that acts as a supervisor of the same name."""
     folder = tmp_path_factory.mktemp("both")
     path = Path(shutil.copy(template, folder / "two.db"))
-    whole = Database(sa.URL.create("sqlite", database=str(path)))
+    whole = open_database(sa.URL.create("sqlite", database=str(path)))
     acme = whole.write(partial(tenancies.add_tenancy, moniker="acme")).result(10).id
     for name in ("supervisor", "eve"):
         add_person = partial(people.add_person, name=name, guid=name, password_hash=CHEAP.hash(PASSWORD))

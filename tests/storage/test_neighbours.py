@@ -4,13 +4,12 @@ import asyncio
 import threading
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.storage import neighbours as neighbours_module
 from soapsvc.storage import people, sqlite, standing
-from soapsvc.storage.database import Database, InTenancy
+from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.neighbours import Neighbours
 from tests.storage.units import DEADLINE, adding, names
@@ -26,15 +25,13 @@ def neighbours() -> Neighbours:
 
 
 @pytest.fixture
-def both(database_path, database, neighbours):
+def both(database_url, database_path, database, neighbours):
     """The database as two processes of one service have it, which remember for an hour."""
     opened = []
     for number in range(2):
         member = neighbours.member(number)
         memories = Memories(SECONDS, changes=member.changes)
-        opened.append(
-            Database(sa.URL.create("sqlite", database=str(database_path)), memories=memories, neighbour=member)
-        )
+        opened.append(open_database(database_url, memories=memories, neighbour=member))
     yield [InTenancy(one, database.tenancy) for one in opened]
     for one in opened:
         one.close()
