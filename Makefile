@@ -34,8 +34,9 @@ help: ## list the targets
 run: $(VENV)/stamp-run ## install what the service needs and start it with demonstration data
 	@$(BIN)/soapsvc serve --demo $(ARGS)
 
-test: $(VENV)/stamp-dev ## run the tests
-	@$(PY) -m pytest $(ARGS)
+# Each process of the tests has databases and servers of its own; more than four would be in each other's way.
+test: $(VENV)/stamp-dev ## run the tests, in up to four processes
+	@$(PY) -m pytest --numprocesses logical --maxprocesses 4 $(ARGS)
 
 check: format-check lint types arrows test ## everything a change must pass
 

@@ -126,8 +126,7 @@ def _item_and_resource(
     """Load an item and whom it shall go to: the caller, or with grants anybody whom it was offered to."""
     item = access.item_to_change(tx, caller, allocation.item, action)
     reference = allocation.resource
-    is_own = reference is None or reference == caller.person.guid
-    resource = caller.person if is_own else people.find_resource(tx, reference or "")
+    resource = caller.person if reference is None else people.find_resource(tx, reference)
     permission = PERMISSIONS[action]
     # For anybody else, known or not: who may not give items is not told who there is.
     access.require(tx, caller, permission.own if resource == caller.person else permission.others, item)

@@ -291,7 +291,8 @@ def test_a_row_that_is_missing_from_any_table_or_another_is_told(full, on_file, 
         run_by_hand(on_file, f"DROP TRIGGER {trigger}")
     for table in copying.TABLES:
         last = [column.name for column in table.c if not isinstance(column.type, sa.Boolean)][-1]
-        a_row = f"WHERE rowid = (SELECT max(rowid) FROM {table} WHERE {last} IS NOT NULL)"  # noqa: S608
+        key = ", ".join(column.name for column in table.primary_key)
+        a_row = f"WHERE ({key}) = (SELECT {key} FROM {table} WHERE {last} IS NOT NULL LIMIT 1)"  # noqa: S608
         for damage in (f"DELETE FROM {table} {a_row}", f"UPDATE {table} SET {last} = {last} || 1 {a_row}"):  # noqa: S608
             other = on_file.set(database=str(shutil.copy(on_file.database, tmp_path / "other.db")))
             run_by_hand(other, damage)

@@ -116,7 +116,7 @@ def test_a_commit_that_is_surely_refused_is_run_again(database_url, whole_databa
         tx.connection.exec_driver_sql(f"INSERT INTO once VALUES ({len(runs)})")  # noqa: S608
 
     whole_database.write(unit).result(DEADLINE)
-    assert len(runs) == 2
+    assert len(runs) > 1  # who has run again may come first once more, and be in the way once more
     assert run_by_hand(database_url, "SELECT n FROM once ORDER BY n") == [(1,), (2,)]
 
 
@@ -171,7 +171,7 @@ def test_a_deadlock_is_run_again(database_url, whole_database, another, new_item
     lock(another, first)
     another.rollback()
     future.result(DEADLINE)
-    assert len(runs) == 2
+    assert len(runs) > 1  # who has run again may come first once more, and be in the way once more
 
 
 def test_a_unit_that_always_loses_ends(whole_database):

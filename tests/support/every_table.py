@@ -48,4 +48,4 @@ def _value(column: sa.Column[Any], number: int, made: dict[str, list[dict[str, A
     if isinstance(column.type, sa.Integer):
         return INTEGERS[number]
     assert isinstance(column.type, sa.String), f"say what {column.type} may hold"
-    return TEXTS[number] if column.type.length is None or not column.unique else f"{TEXTS[number]}{number}"
+    return f"{TEXTS[number]}{number}" if column.unique else TEXTS[number][: column.type.length]

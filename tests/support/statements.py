@@ -14,7 +14,7 @@ from sqlalchemy.sql import operators, visitors
 from soapsvc import storage
 from soapsvc.domain.work_list import DEFAULT_ORDER
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import TENANCY, insert_into, metadata
+from soapsvc.storage.tables import TENANCY, metadata
 from soapsvc.storage.work_lists import Scope
 
 FACTORIES: Mapping[str, tuple[Any, ...]] = {
@@ -213,6 +213,5 @@ def _without(construct: Any, targets: list[Any]) -> Any:
 
 
 def _insert_without_tenancy(construct: sa.Insert) -> Any:
-    whole = insert_into(construct.table, numbered=bool(construct._returning))
     # As it would be written by mistake: into the first tenancy, whoever's the row is.
-    return whole.values(tenancy_id=sa.literal(1))
+    return construct.values(tenancy_id=sa.literal(1))

@@ -29,7 +29,7 @@ def test_the_operations_of_the_wsdls_and_of_the_table_are_the_same():
 
 def test_an_operation_without_a_place_in_the_table_cannot_be_declared(monkeypatch):
     monkeypatch.setattr(operations, "PERMISSIONS", {})
-    with pytest.raises(LookupError, match="previewWorkItemFromList"):
+    with pytest.raises(LookupError, match="getWorkListItems"):
         list(operations._operations_of(WorkListService))
 
 

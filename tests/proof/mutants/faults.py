@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql as postgresql_dialect
 from soapsvc.domain.errors import LostRace
 from soapsvc.storage import (
     answered_requests,
+    change_numbers,
     history,
     postgresql,
     postgresql_database,
@@ -50,7 +51,7 @@ def _without_key_of_history() -> None:
     values = {
         name: tables.TENANCY if name == "tenancy_id" else sa.bindparam(name)
         for name in [column.name for column in table.c]
-    }
+    } | {"written_in": change_numbers.own_number()}
     insert = postgresql_dialect.insert(table).values(values)
     replaced = {name: insert.excluded[name] for name in [column.name for column in table.c]}
     history._INSERT = Statement(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced))
