@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from rich.console import Console
@@ -28,7 +27,8 @@ from soapsvc import serving
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.credentials import Scope
 from soapsvc.domain.work_item import NewWorkItem
-from soapsvc.front import Application, Front
+from soapsvc.exchange import Door, HeaderFields, Request
+from soapsvc.front import Front
 from soapsvc.settings import Settings
 from soapsvc.soap import contract
 from soapsvc.soap.application import DoorLimits, SoapApplication
@@ -114,7 +114,7 @@ def _furnish(tx: Transaction) -> Caller:
 
 
 async def _in_turns(
-    proving: Application, trusting: Application, turns: int, count: int
+    proving: Door, trusting: Door, turns: int, count: int
 ) -> dict[str, tuple[list[float], list[float]]]:
     forms = _forms(await _token(proving))
     measured: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in forms}
@@ -170,7 +170,7 @@ def _username_token(nonce: bytes = b"") -> str:
     )
 
 
-async def _token(application: Application) -> str:
+async def _token(application: Door) -> str:
     form = {"grant_type": "client_credentials", "client_id": f"bench/{PERSON}", "client_secret": PASSWORD}
     answer = await _post(application, urlencode(form).encode(), path="/oauth/token", content_type=_FORM)
     token: str = json.loads(answer)["access_token"]
@@ -178,7 +178,7 @@ async def _token(application: Application) -> str:
 
 
 async def _post(
-    application: Application,
+    application: Door,
     body: bytes,
     authorization: str = "",
     *,
@@ -186,31 +186,18 @@ async def _post(
     content_type: str = "text/xml; charset=utf-8",
 ) -> bytes:
     """Send a request that must succeed; give the body of its answer."""
-    headers = [(b"host", b"127.0.0.1:8080"), (b"content-type", content_type.encode())]
+    headers = [("host", "127.0.0.1:8080"), ("content-type", content_type)]
     if authorization:
-        headers.append((b"authorization", authorization.encode()))
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": path,
-        "query_string": b"",
-        "headers": headers,
-        "client": ("127.0.0.1", 4711),
-        "scheme": "http",
-    }
-    sent: list[dict[str, Any]] = []
+        headers.append(("authorization", authorization))
+    parts = [body]
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+    async def next_part() -> bytes | None:
+        return parts.pop() if parts else None
 
-    async def send(part: Any) -> None:
-        sent.append(part)
-
-    await application(scope, receive, send)
-    if sent[0]["status"] != 200:
-        raise RuntimeError(sent[1]["body"].decode())
-    answer: bytes = sent[1]["body"]
-    return answer
+    response = await application(Request("POST", path, "", HeaderFields(headers), next_part, "127.0.0.1"))
+    if response.status != 200:
+        raise SystemExit(response.body.decode())
+    return response.body
 
 
 if __name__ == "__main__":
