@@ -35,12 +35,12 @@ class _Asked:
     scope: str | None = None
 
 
-class _Refused(Exception):
-    """A request that is answered by an error; `answer` is that."""
+class _Refused(Refused):
+    """A request that is answered by an error of OAuth's own form."""
 
-    def __init__(self, answer: Response) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        Exception.__init__(self, response.status)
+        self.response = response
 
 
 class AuthDoor:
@@ -59,8 +59,6 @@ class AuthDoor:
         """Answer one HTTP request."""
         try:
             answer = await self._respond(request)
-        except _Refused as refused:
-            answer = refused.answer
         except Refused as refused:
             answer = refused.response
         except Exception as error:  # what it was is for the log alone
@@ -71,9 +69,9 @@ class AuthDoor:
     async def _respond(self, request: Request) -> Response:
         path = request.path.lower()
         if path not in {OAUTH, LOG_IN}:
-            raise _Refused(_text(404, "There is nothing here"))
+            raise Refused(404, "There is nothing here")
         if request.method != "POST":
-            raise _Refused(_text(405, "A token is asked for by POST", ("allow", "POST")))
+            raise Refused(405, "A token is asked for by POST", ("allow", "POST"))
         body = await whole_body(request, most=_MOST_BYTES, seconds=self._body_seconds)
         origin = self._proxies.origin_of(request)
         self._alarm.note(origin)
@@ -106,7 +104,7 @@ class AuthDoor:
         try:
             issued = await self._issue(_Asked(client, name, secret), headers, origin)
         except NotAuthenticated as refused:
-            raise _Refused(_text(401, str(refused), _BEARER, *_retry_after(refused))) from None
+            raise Refused(401, str(refused), _BEARER, *_retry_after(refused)) from None
         return Response(200, issued.text.encode(), PLAIN)
 
     async def _issue(self, asked: _Asked, headers: Headers, origin: Origin) -> IssuedToken:
@@ -174,12 +172,12 @@ def _log_in_of(body: bytes) -> tuple[str, str, str]:
     try:
         sent = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise _Refused(_text(400, "The request is not a JSON object")) from None
+        raise Refused(400, "The request is not a JSON object") from None
     given = {name.lower(): value for name, value in sent.items()}
     found = [given.get(name) for name in ("clientname", "principalname", "principalpassword")]
     texts = [one for one in found if isinstance(one, str)]
     if len(texts) != len(found) or len(given) != len(sent):
-        raise _Refused(_text(400, "The request holds ClientName, PrincipalName and PrincipalPassword, each once"))
+        raise Refused(400, "The request holds ClientName, PrincipalName and PrincipalPassword, each once")
     client, name, secret = texts
     return client, name, secret
 

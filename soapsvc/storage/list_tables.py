@@ -2,20 +2,15 @@
 
 import sqlalchemy as sa
 
-from soapsvc.storage.tables import BigInteger, Moment, metadata
+from soapsvc.storage.tables import BigInteger, Moment, metadata, tenancy_id
 from soapsvc.storage.work_list_conditions import attribute_columns
-
-
-def _tenancy_id() -> sa.Column[int]:
-    return sa.Column("tenancy_id", BigInteger, sa.ForeignKey("tenancy.id"), nullable=False)
-
 
 list_entry = sa.Table(
     "list_entry",
     metadata,
     sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
     sa.Column("work_item_id", BigInteger, sa.ForeignKey("work_item.id"), primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("rank", sa.Integer, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
@@ -36,7 +31,7 @@ list_view = sa.Table(
     "list_view",
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("description", sa.String(255)),
     sa.Column("owner_id", BigInteger, sa.ForeignKey("entity.id"), nullable=False),
@@ -60,7 +55,7 @@ list_view_share = sa.Table(
     sa.Column("list_view_id", BigInteger, sa.ForeignKey("list_view.id"), primary_key=True),
     sa.Column("role", sa.String(8), primary_key=True),
     sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Index("ix_list_view_share_entity_id", "entity_id"),
     comment="Who may edit a view (AUTHOR), who uses it (USER), and who took it up himself (READER).",
 )
@@ -69,7 +64,7 @@ list_criteria = sa.Table(
     "list_criteria",
     metadata,
     sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("order_text", sa.Text),
     sa.Column("filter_text", sa.Text),
     comment="By what a resource's next item is chosen.",

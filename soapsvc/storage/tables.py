@@ -71,7 +71,7 @@ def _id_of(table: str, **options: Any) -> sa.Column[int]:
     return sa.Column(f"{table}_id", BigInteger, sa.ForeignKey(f"{table}.id"), **options)
 
 
-def _tenancy_id(**options: Any) -> sa.Column[int]:
+def tenancy_id(**options: Any) -> sa.Column[int]:
     """Say whose a row is. It stands early in its row: what stands behind long texts takes longer to read.
 
     Ids of items and entities are unique over all tenancies, so indexes by them need no tenancy in front. Where other
@@ -102,7 +102,7 @@ entity = sa.Table(
     "entity",
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("type", sa.String(32), nullable=False),
     sa.Column("guid", sa.String(64), nullable=False),
     sa.Column("guid_key", sa.String(256), nullable=False),
@@ -117,7 +117,7 @@ account = sa.Table(
     "account",
     metadata,
     _id_of("entity", primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("password_hash", sa.String(255), nullable=False),
     sa.Column("enabled", sa.Boolean, nullable=False),
@@ -128,7 +128,7 @@ action_grant = sa.Table(
     "action_grant",
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     _id_of("entity", nullable=False),
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("scope_id", BigInteger, sa.ForeignKey("entity.id")),
@@ -147,7 +147,7 @@ action_grant = sa.Table(
 denied_action = sa.Table(
     "denied_action",
     metadata,
-    _tenancy_id(primary_key=True),
+    tenancy_id(primary_key=True),
     sa.Column("action", sa.String(64), primary_key=True),
     comment="Which of the system actions that are open to all are not so here.",
 )
@@ -155,7 +155,7 @@ denied_action = sa.Table(
 membership = sa.Table(
     "membership",
     metadata,
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("container_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
     sa.Column("member_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
     sa.Index("ix_membership_member_id", "member_id"),
@@ -165,7 +165,7 @@ membership = sa.Table(
 privilege_holding = sa.Table(
     "privilege_holding",
     metadata,
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("holder_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
     sa.Column("privilege_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
     comment="Which privileges and capabilities an entity holds.",
@@ -175,7 +175,7 @@ work_item = sa.Table(
     "work_item",
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("guid", sa.String(36), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
@@ -208,7 +208,7 @@ offer = sa.Table(
     metadata,
     _id_of("work_item", primary_key=True),
     _id_of("entity", primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     # The tenancy stands in it so that nothing needs to be read but the index.
     sa.Index("ix_offer_entity_id_tenancy_id_work_item_id", "entity_id", "tenancy_id", "work_item_id"),
     comment="The original offer set of an item: it never changes, whatever the item's state.",
@@ -219,7 +219,7 @@ holder = sa.Table(
     metadata,
     _id_of("work_item", primary_key=True),
     _id_of("entity", primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     comment="Everyone who holds or has held an item.",
 )
 
@@ -227,7 +227,7 @@ version_session = sa.Table(
     "version_session",
     metadata,
     sa.Column("guid", sa.String(36), primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     _id_of("work_item", nullable=False),
     _id_of("entity", nullable=False),
     sa.Column("opened_at", Moment, nullable=False),
@@ -242,7 +242,7 @@ history = sa.Table(
     metadata,
     _id_of("work_item", primary_key=True),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("action", sa.String(32), nullable=False),
     sa.Column("actor_id", BigInteger, sa.ForeignKey("entity.id")),
     sa.Column("at", Moment, nullable=False),
@@ -274,7 +274,7 @@ pile = sa.Table(
     "pile",
     metadata,
     _id_of("entity", primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("work_type_id", sa.String(255), nullable=False),
     sa.Column("length", sa.Integer, nullable=False),
     comment="How many items of one work type somebody has completed in a row, asking for the next each time.",
@@ -285,7 +285,7 @@ answered_request = sa.Table(
     metadata,
     _id_of("entity", primary_key=True),
     sa.Column("request_id", sa.String(128), primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("answer", sa.LargeBinary, nullable=False),
     sa.Column("at", Moment, nullable=False),
@@ -314,7 +314,7 @@ recoverable_secret = sa.Table(
     "recoverable_secret",
     metadata,
     _id_of("entity", primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("sealed", sa.Text, nullable=False),
     comment="Passwords that a key from outside the database opens, of those who sign in by digest.",
 )
@@ -323,7 +323,7 @@ used_nonce = sa.Table(
     "used_nonce",
     metadata,
     sa.Column("key", sa.String(64), primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("until", Moment, nullable=False),
     sa.Index("ix_used_nonce_until", "until"),
     comment="Which tokens of single use were used; kept until their age alone would have them refused.",
@@ -333,7 +333,7 @@ service_principal = sa.Table(
     "service_principal",
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("client", sa.String(100), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     _id_of("entity", nullable=False),
@@ -349,7 +349,7 @@ token_key = sa.Table(
     "token_key",
     metadata,
     sa.Column("kid", sa.String(36), primary_key=True),
-    _tenancy_id(),
+    tenancy_id(),
     sa.Column("public_key", sa.Text, nullable=False),
     sa.Column("private_key", sa.Text),
     sa.Column("made_at", Moment, nullable=False),
