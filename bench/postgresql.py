@@ -98,7 +98,7 @@ def _nodes(on: Server, *, count: int, seconds: float) -> Turn:
         of_server = on.processor_seconds() - before[1]
         nodes.close()
         good = sum(one["good"] for one in outcomes)
-        stored = dict(on.rows(_DATABASE, "SELECT id, version FROM work_item"))
+        stored = _stored_versions(on)
         return Turn(
             rate=sum(one["good"] / one["seconds"] for one in outcomes),
             p50=max(one["milliseconds"]["p50"] for one in outcomes),
@@ -121,10 +121,11 @@ def _node(on: Server, count: int) -> Racer:
     def start(build: Path, data: Path, port: int) -> Any:  # noqa: ARG001
         return serve(data, port, processes=count, database=on.of(_DATABASE))
 
-    def is_read_from_the_server(data: Path) -> dict[int, int]:
-        raise NotImplementedError
+    return Racer("node", "soapsvc serve", Path.mkdir, start, lambda _: _stored_versions(on))
 
-    return Racer("node", "soapsvc serve", Path.mkdir, start, is_read_from_the_server)
+
+def _stored_versions(on: Server) -> dict[int, int]:
+    return dict(on.rows(_DATABASE, "SELECT id, version FROM work_item"))
 
 
 def _ask(loads: list[Load], seconds: float) -> list[dict[str, Any]]:
