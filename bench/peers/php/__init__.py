@@ -11,6 +11,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from bench import debian
 from bench.peers import building, database
 from bench.racers import Racer
 
@@ -33,7 +34,7 @@ def _parts(folder: Path) -> dict[str, Path]:
 
 
 def _build(folder: Path) -> None:
-    building.unpack_debian_packages(sorted({package for _, package in _PARTS.values()}), folder)
+    debian.unpack(sorted({package for _, package in _PARTS.values()}), folder)
     _parts(folder)
 
 
