@@ -41,8 +41,9 @@ def remember(tx: Transaction, by: Entity, request_id: str, *, digest: str, answe
     Only such a one: somebody else may have answered the same request since this transaction looked. Then the key
     refuses a second answer, and the unit is run again and finds the first.
     """
-    _FORGET_OLD_ONE.change(tx, entity=by.id, request=request_id, since=since)
-    _INSERT.change(tx, entity_id=by.id, request_id=request_id, digest=digest, answer=answer, at=tx.now())
+    _FORGET_OLD_ONE.store(tx, [{"entity": by.id, "request": request_id, "since": since}])
+    row = {"entity_id": by.id, "request_id": request_id, "digest": digest, "answer": answer, "at": tx.now()}
+    _INSERT.store(tx, [row])
 
 
 def forget(tx: Transaction, *, until: datetime) -> int:

@@ -72,7 +72,7 @@ def _move(tx: Transaction, item: WorkItem, old: Sequence[int], new: Sequence[int
     moves = [(at, at, rank) for rank, at in enumerate(new) if at in old]
     moves += [(from_, to, rank) for from_, (rank, to) in zip(going, coming, strict=False)]
     if len(going) > len(coming):
-        _REMOVE.change_each(tx, [{"at_entity": at, "at_item": item.id} for at in going[len(coming) :]])
+        _REMOVE.store(tx, [{"at_entity": at, "at_item": item.id} for at in going[len(coming) :]])
     if moves:
         _update(tx, item.id, moves, columns)
     _enter(tx, item, coming[len(going) :])
@@ -80,7 +80,7 @@ def _move(tx: Transaction, item: WorkItem, old: Sequence[int], new: Sequence[int
 
 def _enter(tx: Transaction, item: WorkItem, ranked: Sequence[tuple[int, int]]) -> None:
     if ranked:
-        _INSERT.change_each(tx, [_row(item, at, rank) for rank, at in ranked])
+        _INSERT.store(tx, [_row(item, at, rank) for rank, at in ranked])
 
 
 def _update(tx: Transaction, item_id: int, moves: Sequence[tuple[int, int, int]], columns: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ def _update(tx: Transaction, item_id: int, moves: Sequence[tuple[int, int, int]]
     rows = [
         columns | {"at_entity": from_, "at_item": item_id, "entity_id": to, "rank": rank} for from_, to, rank in moves
     ]
-    _update_statement(frozenset(columns)).change_each(tx, rows)
+    _update_statement(frozenset(columns)).store(tx, rows)
 
 
 @cache

@@ -85,6 +85,7 @@ def add_person(
 
 def add_entity(tx: Transaction, kind: EntityType, *, name: str, guid: str, max_open_items: int | None = None) -> Entity:
     """Add an entity, of whose name and GUID the caller knows that they are free."""
+    telling.everybody(tx)  # its GUID may be what somebody else was found by, as a name
     identity = _ADD_ENTITY.value(
         tx,
         type=kind,
@@ -131,7 +132,20 @@ def find_resource_by_name(tx: Transaction, name: str) -> Entity | None:
 
 
 def find_resource(tx: Transaction, reference: str) -> Entity | None:
-    """Give the resource of this GUID or, where there is none, of this name, unless it is retired."""
+    """Give the resource of this GUID or, where there is none, of this name, unless it is retired.
+
+    What is remembered of it, unless it was changed since.
+    """
+    key = (tx.tenancy, "resource", reference)
+    found: Entity | None = tx.memory.find(key)
+    if found is None:
+        found = _looked_for(tx, reference)
+        if found is not None:
+            tx.memory.keep(key, found)
+    return found
+
+
+def _looked_for(tx: Transaction, reference: str) -> Entity | None:
     found = find_entity(tx, reference)
     if found is not None and found.type is EntityType.RESOURCE and not found.is_retired:
         return found

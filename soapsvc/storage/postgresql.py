@@ -30,6 +30,8 @@ BEGIN_SECONDS = 3.0
 _GRACE_SECONDS = 1.0
 _STATEMENTS = 500
 _NOW = "SELECT (extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+_NOW_IN_HASTE = f"{_NOW}, set_config('lock_timeout', '100ms', true)"
+"""The same for who would rather give up his transaction than wait for somebody else's lock."""
 
 _RACES = ("40001", "40P01", "23503", "23505")
 """Serialization failure; deadlock; a row that somebody else has just taken away, or added."""
@@ -158,14 +160,15 @@ class Link:
         self.wire = self.driver.wire_factory(self.driver, self.driver.patience)
         self.is_new = True
 
-    def begin(self, how: str) -> datetime:
+    def begin(self, how: str, *, in_haste: bool = False) -> datetime:
         """Begin a transaction; give the database's time, which comes with the same answer.
 
+        `in_haste`: in which no statement waits for a lock for longer than a moment.
         Raises ConnectionLost where an old connection does not answer: nothing was done on it.
         """
         patience, self.wire.seconds = self.wire.seconds, min(BEGIN_SECONDS, self.wire.seconds)
         try:
-            _, now = self.wire.run((how, ()), (_NOW, ()))
+            _, now = self.wire.run((how, ()), (_NOW_IN_HASTE if in_haste else _NOW, ()))
         except psycopg.OperationalError as error:
             if not self.is_new:
                 raise ConnectionLost from error

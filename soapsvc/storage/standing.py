@@ -78,9 +78,5 @@ def units_of_item(tx: Transaction, item_id: int, owner: Entity | None) -> Sequen
 
 
 def changed(tx: Transaction) -> None:
-    """Let everybody's standing be read anew: at once, and again when the change is on disk.
-
-    Between the two others still read the older one, and must not remember it for longer.
-    """
-    tx.memory.forget()
+    """Let everybody's standing be read anew."""
     telling.everybody(tx)

@@ -5,20 +5,34 @@ SQLAlchemy's own way of running a statement costs about ten times what SQLite ta
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from soapsvc.storage.transaction import Transaction
 
 if TYPE_CHECKING:
+    from soapsvc.storage.batches import Member
     from soapsvc.storage.wire import Wire
 
 _ALL = methodcaller("fetchall")
 _FIRST = methodcaller("fetchone")
 _COUNT = attrgetter("rowcount")
 _named_tuple: Callable[[str, Sequence[str]], Any] = namedtuple
+
+
+class Manner(Enum):
+    """What a statement asks of the transaction that it is run in."""
+
+    LOOKS = "looks"
+    """It changes and locks nothing."""
+    GUARDS = "guards"
+    """It changes one row, if that is as it should be."""
+    ALONE = "alone"
+    """It may lock, or change, anything: its transaction must be its unit's own."""
 
 
 class Statement:
@@ -28,7 +42,8 @@ class Statement:
     the driver refuses is raised as SQLAlchemy raises it: as a sqlalchemy.exc.DBAPIError, without the values.
 
     Every table that a statement names is restricted to the transaction's tenancy, and a test looks at each of them.
-    The few that go across tenancies say so.
+    The few that go across tenancies say so. `guarded_by` names the parameter that is the id of the one row that an
+    update changes, if it is in the state that the update demands.
     """
 
     def __init__(
@@ -36,8 +51,10 @@ class Statement:
         construct: sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.Delete,
         *,
         across_tenancies: bool = False,
+        guarded_by: str | None = None,
     ) -> None:
         self.construct = construct
+        self.guarded_by = guarded_by
         self.across_tenancies = across_tenancies
         self._compiled: dict[str, _Compiled] = {}
 
@@ -84,16 +101,18 @@ class Statement:
     def _for(self, tx: Transaction) -> "_Compiled":
         compiled = self._compiled.get(tx.dialect.name)
         if compiled is None:
-            compiled = self._compiled[tx.dialect.name] = _Compiled(self.construct, tx.dialect)
+            compiled = self._compiled[tx.dialect.name] = _Compiled(self.construct, tx.dialect, self.guarded_by)
         return compiled
 
 
 class _Compiled:
     """A statement in the SQL of one database, and how values go into it and come out of it."""
 
-    def __init__(self, construct: Any, dialect: sa.Dialect) -> None:
+    def __init__(self, construct: Any, dialect: sa.Dialect, guarded_by: str | None = None) -> None:
         compiled = construct.compile(dialect=dialect)
         self._sql = str(compiled)
+        self._guarded_by = guarded_by
+        self._manner = Manner.GUARDS if guarded_by else Manner.LOOKS if _only_looks(construct) else Manner.ALONE
         bound = {name: parameter for parameter, name in compiled.bind_names.items()}
         self._constants = {name: parameter.value for name, parameter in bound.items() if not parameter.required}
         self._parameters = [(name, _to_driver(bound[name].type, dialect)) for name in compiled.positiontup]
@@ -105,7 +124,7 @@ class _Compiled:
 
     def run(self, tx: Transaction, parameters: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
         """Run it, and take something from the driver's cursor: some rows are computed, and refused, only then."""
-        cursor = tx.cursor()
+        cursor = tx.cursor(self._manner, parameters[self._guarded_by] if self._guarded_by else None)
         try:
             cursor.execute(self._sql, self._values(tx, parameters))
             return take(cursor)
@@ -114,14 +133,14 @@ class _Compiled:
 
     def run_each(self, tx: Transaction, every: Sequence[Mapping[str, Any]]) -> Any:
         """Run it with each of these parameters; give the driver's cursor."""
-        cursor = tx.cursor()
+        cursor = tx.cursor(Manner.ALONE)
         try:
             cursor.executemany(self._sql, [self._values(tx, parameters) for parameters in every])
         except tx.dialect.dbapi.Error as error:
             raise self._refused(tx, error) from None
         return cursor
 
-    def keep(self, wire: "Wire", tx: Transaction, parameters: Mapping[str, Any]) -> None:
+    def keep(self, wire: "Wire | Member", tx: Transaction, parameters: Mapping[str, Any]) -> None:
         """Have it run before the next statement."""
         try:
             wire.keep(self._sql, self._values(tx, parameters))
@@ -149,6 +168,18 @@ class _Compiled:
         refused = sa.exc.DBAPIError.instance(self._sql, None, told, tx.dialect.dbapi.Error, hide_parameters=True)
         refused.__cause__ = told
         return refused
+
+
+def _only_looks(construct: Any) -> bool:
+    """Say whether a statement changes and locks nothing: functions of PostgreSQL's own might do either."""
+    if not construct.is_select:
+        return False
+    for part in visitors.iterate(construct):
+        if getattr(part, "_for_update_arg", None) is not None or getattr(part, "is_dml", False):
+            return False
+        if isinstance(part, sa.sql.functions.FunctionElement) and getattr(part, "name", "").startswith("pg_"):
+            return False
+    return True
 
 
 def without_values(error: Exception) -> Exception:

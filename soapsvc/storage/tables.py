@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -65,6 +66,13 @@ def insert_into(table: sa.Table, *, numbered: bool = False) -> sa.Insert:
         {column.name: TENANCY if column.name == "tenancy_id" else sa.bindparam(column.name) for column in given}
     )
     return insert.returning(table.c.id) if numbered else insert
+
+
+def insert_if_absent(table: sa.Table) -> sa.Insert:
+    """Give the insert of a row of the transaction's tenancy that changes nothing where there is one of its key."""
+    # SQLite writes it alike; SQLAlchemy has it under the databases' names alone.
+    values: dict[str, Any] = {column.name: sa.bindparam(column.name) for column in table.c} | {"tenancy_id": TENANCY}
+    return postgresql_insert(table).values(values).on_conflict_do_nothing()
 
 
 def _id_of(table: str, **options: Any) -> sa.Column[int]:

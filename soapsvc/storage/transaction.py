@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from soapsvc.storage.memories import Memories, Memory
 
 if TYPE_CHECKING:
+    from soapsvc.storage.batches import Member
+    from soapsvc.storage.statements import Manner
     from soapsvc.storage.wire import Wire  # it needs psycopg, which not everybody has
 
 Result = TypeVar("Result")
@@ -42,7 +44,7 @@ class Transaction:
         memory: Memory | None = None,
         *,
         is_again: bool = False,
-        wire: "Wire | None" = None,
+        wire: "Wire | Member | None" = None,
     ) -> None:
         self.wire = wire
         """What statements go by in place of the driver, if the database has such a thing."""
@@ -69,9 +71,18 @@ class Transaction:
             self.wire.flush()
         return self._connection
 
-    def cursor(self) -> Any:
-        """Give a cursor of the DB API."""
-        return self.driver.cursor() if self.wire is None else self.wire.cursor()
+    def cursor(self, manner: "Manner", turn: int | None = None) -> Any:
+        """Give a cursor of the DB API for a statement; `turn` is the id of the row that it changes by a guard."""
+        return self.driver.cursor() if self.wire is None else self.wire.cursor(manner, turn)
+
+    def be_alone(self) -> None:
+        """Share the transaction with no other unit from here on.
+
+        For who is about to do more than look and change one item: he would be found out, but only after he has begun,
+        and then everybody who shares it begins anew.
+        """
+        if self.wire is not None:
+            self.wire.flush()
 
     def now(self) -> datetime:
         """Give the moment of this unit by the database's clock: the same one each time it is asked."""

@@ -5,11 +5,11 @@ A cursor of psycopg's takes four times the processor time for a statement, and i
 
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import count
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.adapt import Transformer
@@ -17,10 +17,18 @@ from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
+from soapsvc.storage.statements import Manner
+
+if TYPE_CHECKING:
+    from soapsvc.storage.batches import Member
+
 MOST_PREPARED = 500
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
-_Asked = tuple[str, bytes | None]
+Asked = tuple[str, Sequence[bytes | None]]
+"""A statement to be sent, with its values as texts."""
+
+_Sent = tuple[str, bytes | None]
 """A statement that was sent, or with a name the wish to prepare it."""
 
 
@@ -48,15 +56,19 @@ class Wire:
         self._both.register(self._connection.socket, select.POLLIN | select.POLLOUT)
         self._prepared: dict[str, bytes] = {}
         self._numbers = count()
-        self._kept: list[tuple[str, Sequence[Any]]] = []
+        self._kept: list[Asked] = []
 
-    def cursor(self) -> "Cursor":
-        """Give what runs a statement, and then has its rows."""
+    def cursor(self, manner: Manner, turn: int | None) -> "Cursor":  # noqa: ARG002
+        """Give what runs a statement, in whatever manner, and then has its rows."""
         return Cursor(self)
 
     def keep(self, sql: str, values: Sequence[Any]) -> None:
         """Have a statement run before the next one; if it fails, that one is not run, and fails with its error."""
-        self._kept.append((sql, _texts(values)))
+        self._kept.append((sql, texts_of(values)))
+
+    def keep_each(self, statements: Iterable[Asked]) -> None:
+        """Do the same with statements whose values are texts already."""
+        self._kept += statements
 
     def forget(self) -> None:
         """Drop what was kept."""
@@ -72,25 +84,29 @@ class Wire:
 
         Raises psycopg.Error: that of the one that failed.
         """
+        own = [(sql, texts_of(values)) for sql, values in statements]
+        results = self.exchange([*self._kept, *own])
+        return results[len(results) - len(own) :]
+
+    def exchange(self, statements: Sequence[Asked]) -> list[PGresult]:
+        """Run these until one fails, in place of what was kept; give their results. Raises psycopg.Error."""
+        self._kept = []
         if self.is_broken:
             raise psycopg.OperationalError("the connection is lost")
-        own = [(sql, _texts(values)) for sql, values in statements]
-        together, self._kept = [*self._kept, *own], []
         self.is_broken = True  # until all answers are here
         deadline = time.monotonic() + self.seconds
         self._connection.enter_pipeline_mode()
-        asked = self._send(together)
+        asked = self._send(statements)
         while self._connection.flush():
             self._wait(self._both, deadline)
         answers = [self._answer(deadline) for _ in asked]
         self._next(deadline)  # it says that the server is ready again
         self._connection.exit_pipeline_mode()
         self.is_broken = False
-        results = self._checked(asked, answers)
-        return results[len(results) - len(own) :]
+        return self._checked(asked, answers)
 
-    def _send(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[_Asked]:
-        asked: list[_Asked] = []
+    def _send(self, statements: Sequence[Asked]) -> list[_Sent]:
+        asked: list[_Sent] = []
         new: dict[str, bytes] = {}
         for sql, values in statements:
             name = self._prepared.get(sql) or new.get(sql)
@@ -129,7 +145,7 @@ class Wire:
         elif left <= 0 or not poll.poll(left * 1000):
             raise NoAnswer("the server did not answer in time")
 
-    def _checked(self, asked: Sequence[_Asked], answers: Sequence[PGresult]) -> list[PGresult]:
+    def _checked(self, asked: Sequence[_Sent], answers: Sequence[PGresult]) -> list[PGresult]:
         """Give the results of statements. Raises psycopg.Error where one failed; none behind it was run."""
         results = []
         for (sql, name), result in zip(asked, answers, strict=True):
@@ -146,7 +162,7 @@ class Wire:
 class Cursor:
     """One run of a statement, and its rows, as cursors of the DB API have them."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: "Wire | Member") -> None:
         self._wire = wire
         self._results: list[PGresult] = []
 
@@ -188,7 +204,8 @@ def _ends_the_session(result: PGresult) -> bool:
     return result.error_field(DiagnosticField.SEVERITY_NONLOCALIZED) not in {b"ERROR"}
 
 
-def _texts(values: Sequence[Any]) -> list[bytes | None]:
+def texts_of(values: Sequence[Any]) -> list[bytes | None]:
+    """Write values as the server reads them. Raises psycopg.Error for what it would not take."""
     return [None if value is None else _text(value) for value in values]
 
 

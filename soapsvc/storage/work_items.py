@@ -24,7 +24,7 @@ from soapsvc.storage.encoding import (
     encode_fields,
 )
 from soapsvc.storage.statements import Statement
-from soapsvc.storage.tables import Moment, entity, holder, insert_into, of_tenancy, offer, work_item
+from soapsvc.storage.tables import Moment, entity, holder, insert_if_absent, insert_into, of_tenancy, offer, work_item
 from soapsvc.storage.transaction import Transaction
 
 _ITEM = (
@@ -52,7 +52,7 @@ _HIGHEST_ID = Statement(
 
 _INSERT = Statement(insert_into(work_item, numbered=True))
 _INSERT_OFFER = Statement(insert_into(offer))
-_INSERT_HOLDER = Statement(insert_into(holder))
+_INSERT_HOLDER = Statement(insert_if_absent(holder))
 
 _SAVE = (
     sa.update(work_item)
@@ -221,7 +221,7 @@ def save_alike(
 def _save_statement(names: frozenset[str]) -> Statement:
     """Give the guarded update of these columns."""
     columns = names - {"at_id", "at_version"}
-    return Statement(_SAVE.values({name: sa.bindparam(name) for name in columns}))
+    return Statement(_SAVE.values({name: sa.bindparam(name) for name in columns}), guarded_by="at_id")
 
 
 def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
@@ -325,5 +325,4 @@ def item_of(row: sa.Row[Any]) -> WorkItem:
 
 
 def _record_holder(tx: Transaction, item_id: int, entity_: Entity) -> None:
-    if _HAS_HELD.row(tx, item=item_id, entity=entity_.id) is None:
-        _INSERT_HOLDER.store(tx, [{"work_item_id": item_id, "entity_id": entity_.id}])
+    _INSERT_HOLDER.store(tx, [{"work_item_id": item_id, "entity_id": entity_.id}])

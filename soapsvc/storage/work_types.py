@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from soapsvc.domain.work_type import WorkType
+from soapsvc.storage import telling
 from soapsvc.storage.encoding import decode_work_type, encode_work_type
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import insert_into, of_tenancy, work_type
@@ -19,6 +20,7 @@ _REPLACE = Statement(sa.update(work_type).where(_IS_THAT).values(definition=sa.b
 
 def put(tx: Transaction, loaded: WorkType) -> bool:
     """Store a work type under its id; say whether it is new. Items keep the fields that they have."""
+    telling.everybody(tx)
     definition = encode_work_type(loaded)
     is_new = not _REPLACE.change(tx, type_id=loaded.id, new_definition=definition)
     if is_new:
@@ -27,9 +29,15 @@ def put(tx: Transaction, loaded: WorkType) -> bool:
 
 
 def find(tx: Transaction, type_id: str) -> WorkType | None:
-    """Give the work type of this id."""
-    definition = _BY_ID.value(tx, type_id=type_id)
-    return None if definition is None else decode_work_type(definition)
+    """Give the work type of this id: what is remembered, unless it was changed since."""
+    key = (tx.tenancy, "work type", type_id)
+    found: WorkType | None = tx.memory.find(key)
+    if found is None:
+        definition = _BY_ID.value(tx, type_id=type_id)
+        if definition is not None:
+            found = decode_work_type(definition)
+            tx.memory.keep(key, found)
+    return found
 
 
 def every(tx: Transaction) -> Sequence[WorkType]:

@@ -66,6 +66,7 @@ def allocate_and_open_next_item(tx: Transaction, caller: Caller, reference: str,
     Which one that is, a view says, or the criteria that were set for the resource: the first item of its list.
     Raises NotAllowed, UnknownEntity, NoMoreWorkItems, UnknownWorkListView, OpenLimitReached.
     """
+    tx.be_alone()
     action = Action.ALLOCATE_AND_OPEN_NEXT
     resource = people.find_resource(tx, reference)
     if resource != caller.person:

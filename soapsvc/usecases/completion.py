@@ -31,6 +31,8 @@ def complete_item(
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion, WrongState, InvalidField, Rescheduled, InvalidRequest.
     """
+    if next_piled:
+        tx.be_alone()
     item = item_to_work_on(tx, caller, reference, Action.COMPLETE)
     item.check_state(Action.COMPLETE)
     check_not_rescheduled(item, reference.version)

@@ -65,6 +65,7 @@ def create_item(
     Each of `offer_to` is a GUID, the name of a resource, or a name that only one other entity has.
     Raises UnknownEntity, UnknownWorkType, InvalidField, InvalidWorkItem, InvalidRequest.
     """
+    tx.be_alone()
     offered_to = _offer_set(tx, offer_to)
     model = _model_of_new(tx, new, fields)
     allocated_to = _sole_resource(offered_to) if new.distribution is Distribution.ALLOCATE else None

@@ -47,11 +47,11 @@ class _Wire(Wire):
         super().__init__(driver, seconds)
         self._driver = driver
 
-    def run(self, *statements: Any) -> Any:
-        texts = [sql for sql, _ in (*self._kept, *statements)]
+    def exchange(self, statements: Any) -> Any:
+        texts = [sql for sql, _ in statements]
         for text in texts:
             _tell(_before, self._driver, text)
-        results = super().run(*statements)
+        results = super().exchange(statements)
         for text in texts:
             _tell(_after, self._driver, text)
         return results
