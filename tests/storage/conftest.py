@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from soapsvc.storage.database import Database
+from tests.storage.units import told
+from tests.support.databases import run_by_hand
 from tests.support.driver import watching
 
 try:
@@ -93,3 +95,27 @@ def connected(database: Database) -> Database:
     database.write(lambda _: None).result(DEADLINE)
     database.read(lambda _: None).result(DEADLINE)
     return database
+
+
+@pytest.fixture
+def together(database, on_loop):
+    """Run units that wait at the same time; give what they came to."""
+
+    async def run(units):
+        return await told(database.written(unit) for unit in units)
+
+    return lambda *units: on_loop(run(units))
+
+
+@pytest.fixture
+def versions(database_url):
+    """Which versions of an item have a row of history, and which is the item's own."""
+
+    def read(item_id: int) -> tuple[list[int], int]:
+        rows = run_by_hand(
+            database_url, "SELECT version FROM history WHERE work_item_id = :item ORDER BY version", item=item_id
+        )
+        ((own,),) = run_by_hand(database_url, "SELECT version FROM work_item WHERE id = :item", item=item_id)
+        return [version for (version,) in rows], own
+
+    return read

@@ -1,8 +1,7 @@
-"""Short writes from an event loop on PostgreSQL: they share a transaction, and no unit suffers from its neighbours."""
+"""Short writes from an event loop on PostgreSQL: who may share a transaction does, and nobody else."""
 
 import asyncio
 import contextlib
-import threading
 from collections import Counter
 from functools import partial
 
@@ -10,28 +9,29 @@ import pytest
 import sqlalchemy as sa
 
 from soapsvc.domain.errors import (
-    LostRace,
     OpenLimitReached,
-    OutcomeUnknown,
-    StaleVersion,
-    StorageUnavailable,
     UnknownWorkItem,
 )
-from soapsvc.domain.states import Action
-from soapsvc.storage import history, locks, schema, sessions, work_items
+from soapsvc.storage import locks, schema, work_items
 from soapsvc.storage.database import InTenancy, Limits, open_database
 from soapsvc.storage.postgresql_database import MOST_UNITS_A_BATCH
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import of_tenancy, work_item
 from soapsvc.storage.transaction import RunFirst
-from soapsvc.usecases import allocation, items
+from soapsvc.usecases import allocation
 from soapsvc.usecases.access import ItemReference
 from tests.conftest import DEFAULT_TENANCY
-from tests.storage.units import DEADLINE
+from tests.storage.units import changing, told
 from tests.support.databases import run_by_hand
 from tests.support.driver import watching
 
 pytestmark = [pytest.mark.parametrize("kind", ["postgresql"]), pytest.mark.usefixtures("kind")]
+
+
+@pytest.fixture
+def new_loop():
+    """Make an event loop, of the one kind that is everywhere: nothing here depends on it."""
+    return asyncio.new_event_loop
 
 
 TOUCH = Statement(
@@ -42,67 +42,18 @@ TOUCH = Statement(
 )
 
 
-def changing(item_id: int, priority: int = 7):
-    """A unit that changes an item, and gives its new version."""
-
-    def unit(tx):
-        item = work_items.get(tx, item_id)
-        return work_items.save(tx, item, item.with_priority(priority), action=Action.SET_PRIORITY, by=None).version
-
-    return unit
+def transactions(url: sa.URL) -> set[int]:
+    """The numbers of the transactions that have changed items."""
+    return {number for (number,) in run_by_hand(url, "SELECT written_in FROM history WHERE version = 1")}
 
 
-def noting(runs: list[object], unit, what: object = 1):
-    """The same unit, which notes each of its runs."""
-
-    def noted(tx):
-        runs.append(what)
-        return unit(tx)
-
-    return noted
-
-
-async def told(awaitables) -> list[object]:
-    """What units came to, faults included."""
-    return await asyncio.gather(*awaitables, return_exceptions=True)
-
-
-@pytest.fixture
-def new_loop():
-    """Make an event loop, of the one kind that is everywhere: nothing here depends on it."""
-    return asyncio.new_event_loop
-
-
-@pytest.fixture
-def together(database, on_loop):
-    """Run units that wait at the same time; give what they came to."""
-
-    async def run(units):
-        return await told(database.written(unit) for unit in units)
-
-    return lambda *units: on_loop(run(units))
-
-
-@pytest.fixture
-def versions(database_url):
-    """Which versions of an item have a row of history, and which is the item's own."""
-
-    def read(item_id: int) -> tuple[list[int], int]:
-        rows = run_by_hand(
-            database_url, "SELECT version FROM history WHERE work_item_id = :item ORDER BY version", item=item_id
-        )
-        ((own,),) = run_by_hand(database_url, "SELECT version FROM work_item WHERE id = :item", item=item_id)
-        return [version for (version,) in rows], own
-
-    return read
-
-
-def test_units_that_wait_together_are_committed_by_one_commit(together, commits, new_item, versions):
+def test_units_that_wait_together_are_committed_by_one_commit(together, commits, database_url, new_item, versions):
     ids = [new_item().id for _ in range(3)]
     commits.clear()
     assert together(*map(changing, ids)) == [1, 1, 1]
     assert commits == ["COMMIT"]
     assert [versions(one) for one in ids] == [([0, 1], 1)] * 3
+    assert len(transactions(database_url)) == 1
 
 
 def test_no_commit_is_shared_by_more_units_than_the_limit(together, commits, offered):
@@ -159,112 +110,6 @@ def test_answers_come_only_after_the_commit(database, on_loop, offered):
     assert isinstance(futures[1].exception(), UnknownWorkItem)
 
 
-# Units that fail
-
-
-def test_who_is_refused_before_he_has_written_anything_fails_alone(together, commits, offered, versions):
-    runs = []
-    commits.clear()
-    refused, version = together(noting(runs, lambda tx: work_items.get(tx, 4711)), noting(runs, changing(offered.id)))
-    assert isinstance(refused, UnknownWorkItem)
-    assert (version, versions(offered.id)) == (1, ([0, 1], 1))
-    assert (len(runs), len(commits)) == (2, 1)
-
-
-@pytest.mark.parametrize("error", [KeyError("spoilt"), SystemExit(3), StopIteration()], ids=repr)
-def test_who_fails_after_writing_leaves_nothing_and_his_neighbours_stay(together, new_item, versions, error):
-    first, second = new_item().id, new_item().id
-
-    def failing(tx):
-        changing(first)(tx)
-        raise error
-
-    failure, version = together(failing, changing(second))
-    assert repr(error) in repr(failure) or isinstance(failure, RuntimeError)
-    assert (versions(first), version, versions(second)) == (([0], 0), 1, ([0, 1], 1))
-
-
-def test_what_was_kept_by_who_fails_is_not_stored(together, database_url, new_item, opened):
-    """Nobody has waited for it, so it was not sent: and never will be."""
-
-    def failing(tx):
-        sessions.begin(tx, opened.with_changes(session="left behind"))
-        raise KeyError
-
-    assert together(failing, changing(new_item().id))[1] == 1
-    assert not run_by_hand(database_url, "SELECT 1 FROM version_session WHERE guid = 'left behind'")
-
-
-def test_where_the_database_refuses_what_one_has_kept_the_others_stay(together, new_item, opened, versions):
-    """It is known only with the commit, which is none then."""
-
-    def failing(tx):
-        sessions.begin(tx, opened.with_changes(id=4711, session="of no item"))
-
-    other = new_item().id
-    failure, version = together(failing, changing(other))
-    assert isinstance(failure, StorageUnavailable)
-    assert (version, versions(other)) == (1, ([0, 1], 1))
-
-
-def test_a_statement_that_the_database_refuses_harms_no_neighbour(together, offered, versions):
-    def failing(tx):
-        return Statement(sa.select((1 / sa.literal_column("0")).label("x"))).row(tx)
-
-    failure, version = together(failing, changing(offered.id))
-    assert isinstance(failure, StorageUnavailable)
-    assert (version, versions(offered.id)) == (1, ([0, 1], 1))
-
-
-# Races
-
-
-def test_of_two_who_supply_one_version_one_succeeds_and_the_other_is_told(together, cast, opened, versions):
-    close = items.Close(item=ItemReference(id=opened.id, version=opened.version))
-    came_to = together(*[lambda tx: items.close_items(tx, cast.caller("ana"), [close])] * 3)
-    assert Counter(type(one) for one in came_to) == {list: 1, StaleVersion: 2}
-    assert versions(opened.id) == ([0, 1, 2], 2)
-
-
-def test_who_supplied_no_version_is_run_again_and_his_neighbours_are_not(together, new_item, versions):
-    same, other = new_item().id, new_item().id
-    runs = []
-    together(*(noting(runs, changing(one, number), one) for number, one in enumerate((same, same, other), 1)))
-    assert versions(same) == ([0, 1, 2], 2)
-    assert Counter(runs) == {same: 3, other: 1}
-
-
-def test_who_always_loses_ends_after_as_many_runs_as_alone(together):
-    runs = []
-
-    def losing(_):
-        runs.append(1)
-        raise LostRace
-
-    (failure,) = together(losing)
-    assert isinstance(failure, StorageUnavailable)
-    assert len(runs) == 5
-
-
-def test_nobody_waits_for_a_row_that_somebody_outside_keeps_locked_but_who_wants_it(
-    database, on_loop, database_url, new_item, versions
-):
-    locked, free = new_item().id, new_item().id
-    engine = sa.create_engine(database_url.set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
-
-    async def main(somebody):
-        waiting = asyncio.ensure_future(database.written(changing(locked)))
-        assert await database.written(changing(free)) == 1
-        assert not waiting.done()
-        somebody.rollback()
-        assert await waiting == 1
-
-    with engine.connect() as somebody:
-        somebody.exec_driver_sql(f"SELECT id FROM work_item WHERE id = {locked} FOR UPDATE")  # noqa: S608
-        on_loop(main(somebody))
-    assert versions(locked) == versions(free) == ([0, 1], 1)
-
-
 # Units that must be alone
 
 
@@ -291,20 +136,18 @@ def by_its_own_word(tx, _):
 @pytest.mark.parametrize(
     "how", [by_a_lock, by_a_change_without_a_guard, by_a_lock_without_a_row, by_sqlalchemy, by_its_own_word]
 )
-def test_who_asks_for_more_than_a_look_or_a_guarded_change_gets_a_transaction_of_his_own(together, new_item, how):
+def test_who_asks_for_more_than_a_look_or_a_guarded_change_gets_a_transaction_of_his_own(
+    together, database_url, new_item, how
+):
     first, second = new_item().id, new_item().id
-    number = Statement(sa.select(sa.cast(sa.func.pg_current_xact_id_if_assigned(), sa.Text).label("number")))
-    numbers = []
 
     def unit(tx):
         with contextlib.suppress(Exception):  # nobody can mistake it for a refusal
             how(tx, first)
-        changing(first)(tx)
-        numbers.append(number.value(tx))
-        return "alone"
+        return changing(first)(tx)
 
-    assert together(unit, changing(second)) == ["alone", 1]
-    assert len(numbers) == 1
+    assert together(unit, changing(second)) == [1, 1]
+    assert len(transactions(database_url)) == 2
 
 
 def test_two_who_open_for_one_person_do_not_both_have_the_last_of_his_limit(together, database_url, cast, new_item):
@@ -349,115 +192,3 @@ def test_where_there_is_one_connection_everybody_is_alone(database_url, on_loop,
     finally:
         database.close()
     assert len(commits) == 3
-
-
-# A server that goes away, and callers that do
-
-
-def end_connections(url: sa.URL) -> None:
-    run_by_hand(
-        url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()",
-        name=url.database,
-    )  # fmt: skip
-
-
-def test_a_commit_whose_answer_is_lost_is_unknown_to_all_who_shared_it(together, database_url, new_item):
-    ids = [new_item().id for _ in range(2)]
-
-    def cut(_, statement):
-        if statement == "COMMIT":
-            end_connections(database_url)
-
-    with watching(before=cut):
-        came_to = together(*map(changing, ids))
-    assert [type(one) for one in came_to] == [OutcomeUnknown] * 2
-
-
-def test_a_connection_that_is_lost_before_the_commit_fails_all_and_changes_nothing(
-    together, database_url, new_item, versions
-):
-    ids = [new_item().id for _ in range(2)]
-
-    def cut(_, statement):
-        if statement.startswith("UPDATE"):
-            end_connections(database_url)
-
-    with watching(before=cut):
-        came_to = together(*map(changing, ids))
-    assert [type(one) for one in came_to] == [StorageUnavailable] * 2
-    assert [versions(one) for one in ids] == [([0], 0)] * 2
-    assert together(*map(changing, ids)) == [1, 1]
-
-
-def test_a_connection_that_was_ended_meanwhile_is_replaced(together, database_url, offered):
-    end_connections(database_url)
-    assert together(changing(offered.id)) == [1]
-
-
-def test_a_unit_that_was_given_up_never_runs(database, on_loop, offered, versions):
-    runs = []
-
-    async def main():
-        given_up = asyncio.ensure_future(database.written(noting(runs, changing(offered.id))))
-        other = database.written(lambda tx: work_items.get(tx, offered.id))
-        given_up.cancel()
-        await other
-
-    on_loop(main())
-    assert (runs, versions(offered.id)) == ([], ([0], 0))
-
-
-def test_closing_finishes_what_was_taken_on_and_then_refuses(database, on_loop, new_item, versions):
-    ids = [new_item().id for _ in range(3)]
-
-    async def main():
-        taken = [asyncio.ensure_future(database.written(changing(one))) for one in ids]
-        await asyncio.sleep(0)  # they are put, and their batch has not begun
-        database.close()
-        with pytest.raises(StorageUnavailable):
-            await database.written(changing(ids[0]))
-        return await told(taken)
-
-    assert on_loop(main()) == [1, 1, 1]
-    assert [versions(one) for one in ids] == [([0, 1], 1)] * 3
-
-
-def test_a_loop_that_ended_holds_up_nobody_else(database, new_loop, together, new_item, versions):
-    left, other = new_item().id, new_item().id
-    ended = new_loop()
-
-    async def leave():
-        database.written(changing(left))
-
-    ended.run_until_complete(leave())
-    ended.close()
-    assert together(changing(other)) == [1]
-    database.close()
-    assert versions(left) == ([0, 1], 1)
-
-
-def test_units_of_two_loops_run_once_each_and_everybody_is_told_his_own(database, new_loop, new_item, versions):
-    ids = [[new_item().id for _ in range(10)] for _ in range(2)]
-    came_to: dict[int, list[object]] = {}
-
-    async def main(number):
-        came_to[number] = await told(database.written(lambda tx, i=one: (i, changing(i)(tx))) for one in ids[number])
-
-    def run(number):
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(main(number))
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(DEADLINE)
-    assert came_to == {number: [(one, 1) for one in ids[number]] for number in range(2)}
-    assert all(versions(one) == ([0, 1], 1) for every in ids for one in every)
-
-
-def test_the_history_of_a_batch_is_a_whole_chain(together, database, new_item):
-    ids = [new_item().id for _ in range(3)]
-    for _ in range(2):
-        together(*map(changing, ids))
-    assert database.read(lambda tx: list(history.broken_chains(tx, after=0, to=max(ids)))).result(DEADLINE) == []

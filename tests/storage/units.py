@@ -1,8 +1,11 @@
 """Units of work that the store's tests run: some write, some fail, some spoil it for all."""
 
+import asyncio
+
 import sqlalchemy as sa
 
-from soapsvc.storage import people
+from soapsvc.domain.states import Action
+from soapsvc.storage import people, work_items
 from soapsvc.storage.tables import offer
 
 DEADLINE = 10
@@ -39,3 +42,28 @@ def losing_the_transaction(tx):
         "INSERT OR ROLLBACK INTO entity (tenancy_id, type, guid, guid_key, name) "
         "SELECT tenancy_id, type, guid, guid_key, name FROM entity"
     )
+
+
+def changing(item_id: int, priority: int = 7):
+    """A unit that changes an item, and gives its new version."""
+
+    def unit(tx):
+        item = work_items.get(tx, item_id)
+        return work_items.save(tx, item, item.with_priority(priority), action=Action.SET_PRIORITY, by=None).version
+
+    return unit
+
+
+def noting(runs: list[object], unit, what: object = 1):
+    """The same unit, which notes each of its runs."""
+
+    def noted(tx):
+        runs.append(what)
+        return unit(tx)
+
+    return noted
+
+
+async def told(awaitables) -> list[object]:
+    """What units came to, faults included."""
+    return await asyncio.gather(*awaitables, return_exceptions=True)
