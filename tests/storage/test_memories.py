@@ -2,10 +2,14 @@
 
 import pytest
 
-from soapsvc.storage import standing
+from soapsvc.domain.organisation import EntityType
+from soapsvc.domain.organisation_model import ModelEntity
+from soapsvc.domain.work_type import WorkType
+from soapsvc.storage import organisation, people, standing, work_types
 from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.memories import MOST_REMEMBERED, Memories
 from tests.conftest import DEFAULT_TENANCY
+from tests.support.driver import watching
 
 
 class Clock:
@@ -85,6 +89,61 @@ def test_what_was_read_while_a_change_was_under_way_is_forgotten_when_it_is_on_d
 
     assert read == ["older"]
     assert memories.begin().find((1, cast.ana.id)) is None
+
+
+def resource(tx):
+    found = people.find_resource(tx, "ana")
+    return found and found.guid
+
+
+def work_type(tx):
+    found = work_types.find(tx, "claim")
+    return found and found.piled
+
+
+def rename(tx):
+    found = people.find_resource_by_name(tx, "ana")
+    renamed = ModelEntity(type=EntityType.RESOURCE, name="anna", guid=found.guid)
+    organisation.change_entity(tx, found.id, renamed)
+
+
+def retire(tx):
+    organisation.retire_entity(tx, people.find_resource_by_name(tx, "ana").id)
+
+
+def add_one_whose_guid_is_the_name(tx):
+    organisation.add_entity(tx, ModelEntity(type=EntityType.RESOURCE, name="another", guid="ana"))
+
+
+def load_anew(tx):
+    work_types.put(tx, WorkType(id="claim", piled=True))
+
+
+@pytest.mark.parametrize(
+    ("find", "change", "found"),
+    [
+        (resource, rename, None),
+        (resource, retire, None),
+        (resource, add_one_whose_guid_is_the_name, "ana"),
+        (work_type, load_anew, True),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_resources_and_work_types_are_remembered_until_somebody_changes_them(
+    memories, database_url, cast, find, change, found
+):
+    database = InTenancy(open_database(database_url, memories=memories), DEFAULT_TENANCY)
+    database.write(lambda tx: work_types.put(tx, WorkType(id="claim"))).result(10)
+    first = database.read(find).result(10)
+    selects = []
+    with watching(before=lambda _, statement: selects.append(statement) if ".tenancy_id" in statement else None):
+        assert database.read(find).result(10) == first
+    database.write(change).result(10)
+    came_to = database.read(find).result(10)
+    database.close()
+
+    assert first is not None
+    assert (selects, came_to) == ([], found)
 
 
 def test_the_memory_is_bounded(memories):
