@@ -60,11 +60,14 @@ def test_who_fails_after_writing_leaves_nothing_and_his_neighbours_stay(together
     assert (versions(first), version, versions(second)) == (([0], 0), 1, ([0, 1], 1))
 
 
-def test_what_was_kept_by_who_fails_is_not_stored(together, database_url, new_item, opened):
-    """Nobody has waited for it, so it was not sent: and never will be."""
+@pytest.mark.parametrize("looks", [False, True], ids=["at once", "after another look"])
+def test_what_was_kept_by_who_fails_is_not_stored(together, database_url, new_item, opened, looks):
+    """Nobody has waited for it: it goes with the next look, or not at all."""
 
     def failing(tx):
         sessions.begin(tx, opened.with_changes(session="left behind"))
+        if looks:
+            work_items.get(tx, opened.id)
         raise KeyError
 
     assert together(failing, changing(new_item().id))[1] == 1
@@ -167,11 +170,14 @@ def test_a_commit_whose_answer_is_lost_is_unknown_to_all_who_shared_it(together,
 def test_a_connection_that_is_lost_before_the_commit_fails_all_and_changes_nothing(
     together, database_url, new_item, versions
 ):
+    """As alone: who tried again would answer later than he promised."""
     ids = [new_item().id for _ in range(2)]
 
+    cuts = []
+
     def cut(_, statement):
-        if statement.startswith("UPDATE"):
-            end_connections(database_url)
+        if statement.startswith("UPDATE") and not cuts:
+            cuts.append(end_connections(database_url))
 
     with watching(before=cut):
         came_to = together(*map(changing, ids))
