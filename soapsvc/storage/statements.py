@@ -112,7 +112,7 @@ class _Compiled:
         compiled = construct.compile(dialect=dialect)
         self._sql = str(compiled)
         self._guarded_by = guarded_by
-        self._manner = Manner.GUARDS if guarded_by else Manner.LOOKS if _only_looks(construct) else Manner.ALONE
+        self.manner = Manner.GUARDS if guarded_by else Manner.LOOKS if _only_looks(construct) else Manner.ALONE
         bound = {name: parameter for parameter, name in compiled.bind_names.items()}
         self._constants = {name: parameter.value for name, parameter in bound.items() if not parameter.required}
         self._parameters = [(name, _to_driver(bound[name].type, dialect)) for name in compiled.positiontup]
@@ -124,7 +124,7 @@ class _Compiled:
 
     def run(self, tx: Transaction, parameters: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
         """Run it, and take something from the driver's cursor: some rows are computed, and refused, only then."""
-        cursor = tx.cursor(self._manner, parameters[self._guarded_by] if self._guarded_by else None)
+        cursor = tx.cursor(self.manner, parameters[self._guarded_by] if self._guarded_by else None)
         try:
             cursor.execute(self._sql, self._values(tx, parameters))
             return take(cursor)

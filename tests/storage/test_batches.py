@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import re
 from collections import Counter
 from functools import partial
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import psycopg
 
 from soapsvc.domain.errors import (
     OpenLimitReached,
@@ -15,7 +17,7 @@ from soapsvc.domain.errors import (
 from soapsvc.storage import locks, schema, work_items
 from soapsvc.storage.database import InTenancy, Limits, open_database
 from soapsvc.storage.postgresql_database import MOST_UNITS_A_BATCH
-from soapsvc.storage.statements import Statement
+from soapsvc.storage.statements import Manner, Statement, _Compiled
 from soapsvc.storage.tables import of_tenancy, work_item
 from soapsvc.storage.transaction import RunFirst
 from soapsvc.usecases import allocation
@@ -24,6 +26,7 @@ from tests.conftest import DEFAULT_TENANCY
 from tests.storage.units import changing, told
 from tests.support.databases import run_by_hand
 from tests.support.driver import watching
+from tests.support.statements import every_statement
 
 pytestmark = [pytest.mark.parametrize("kind", ["postgresql"]), pytest.mark.usefixtures("kind")]
 
@@ -192,3 +195,15 @@ def test_where_there_is_one_connection_everybody_is_alone(database_url, on_loop,
     finally:
         database.close()
     assert len(commits) == 3
+
+
+def test_only_looks_and_the_guard_may_share_a_transaction_with_others():
+    """What is not known to be harmless is not: on PostgreSQL a lock, or a function of the server's, is no look."""
+    dialect = psycopg.dialect(paramstyle="format")
+    every = every_statement()
+    manners = {name: _Compiled(one.construct, dialect, one.guarded_by).manner for name, one in every.items()}
+    assert {name for name, manner in manners.items() if manner is Manner.GUARDS} == {"work_items._save_statement"}
+    for name, manner in manners.items():
+        sql = str(every[name].construct.compile(dialect=dialect))
+        harms = re.search(r"\b(INSERT|UPDATE|DELETE|pg_\w+\()", sql)
+        assert (manner is Manner.LOOKS) == (not harms), name
