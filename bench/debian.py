@@ -1,4 +1,4 @@
-"""Programs and libraries that the races need and Python does not have: unpacked from Debian's packages."""
+"""Programs that the races need and Python does not have: from the PATH, or unpacked from Debian's packages."""
 
 import os
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class Missing(Exception):
-    """Something is neither installed nor to be had; the text says what to install."""
+    """A program is neither installed nor to be had; the text says which."""
 
 
-def program(name: str, package: str, folder: Path) -> tuple[str, Mapping[str, str]]:
-    """Give the path of a program and the environment to run it in: the system's own, or else its package's.
+def program(name: str, packages: Sequence[str], folder: Path) -> tuple[str, Mapping[str, str]]:
+    """Give the path of a program and the environment to run it in; `packages` are its own and its libraries'.
 
     Nothing is installed: packages are unpacked into the folder, and kept there. Raises Missing.
     """
@@ -20,30 +20,19 @@ def program(name: str, package: str, folder: Path) -> tuple[str, Mapping[str, st
         return installed, os.environ
     unpacked = folder / "root"
     if not (unpacked / "usr/bin" / name).exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        unpack([package], folder)
+        _unpack(name, packages, folder, unpacked)
     libraries = ":".join(str(path) for path in sorted((unpacked / "usr/lib").glob("*-linux-gnu")))
     return str(unpacked / "usr/bin" / name), {**os.environ, "LD_LIBRARY_PATH": libraries}
 
 
-def unpack(packages: Sequence[str], folder: Path) -> None:
-    """Unpack those of the packages, and of what they need, that this system lacks, into `folder / "root"`.
-
-    Nothing is installed. Raises Missing.
-    """
+def _unpack(name: str, packages: Sequence[str], folder: Path, to: Path) -> None:
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise Missing(f"there is no apt-get here to fetch packages with: install {' '.join(packages)}")
-    plan = _apt(["install", "--simulate", "--no-install-recommends", *packages], folder)
-    lacking = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
-    if lacking:
-        _apt(["download", *lacking], folder)
+        raise Missing(f"{name} is not on the PATH, and there is no apt-get to fetch it with: install {packages[0]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    fetched = subprocess.run(
+        ["apt-get", "download", *packages], cwd=folder, check=False, capture_output=True, text=True
+    )
+    if fetched.returncode:
+        raise Missing(f"{name} is not on the PATH, and `apt-get download {' '.join(packages)}` failed: install it")
     for package in sorted(folder.glob("*.deb")):
-        subprocess.run(["dpkg", "-x", package, folder / "root"], check=True)
-        package.unlink()
-
-
-def _apt(arguments: Sequence[str], folder: Path) -> str:
-    done = subprocess.run(["apt-get", *arguments], cwd=folder, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise Missing(f"`apt-get {' '.join(arguments)}` failed: {done.stderr.strip()}")
-    return done.stdout
+        subprocess.run(["dpkg", "-x", package, to], check=True)

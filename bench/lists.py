@@ -1,108 +1,45 @@
 """How long a page of a long work list takes, among few items and among a million: `make bench-lists`.
 
-It makes two databases. In both the worker has a list of some 10,000 items: in the small one there is nothing else, in
-the large one there are 2,000 resources in 200 groups and a million items. It asks the service, within this process,
-for pages of 100 rows, and ends with an error if a page is not what plain Python makes of the list.
+It makes two databases on SQLite and two on PostgreSQL. In each the worker has a list of some 10,000 items: in the small
+ones there is nothing else, in the large ones there are 2,000 resources in 200 groups and a million items. It asks the
+service, within this process, for pages of 100 rows, and ends with an error if a page is not what plain Python makes of
+the list.
 """
 
 import argparse
-import sqlite3
+import platform
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import requests
 from lxml import etree
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from soapsvc.testing.service import Person, ServiceUnderTest, in_process
+from bench import list_data
+from bench.list_data import LIST, WORKER, Place, Size, expected
+from soapsvc.list_language import parse_filter, parse_order
+from soapsvc.storage import people, standing, work_lists
+from soapsvc.storage.database import InTenancy, open_database
+from soapsvc.storage.transaction import Transaction
+from soapsvc.storage.work_lists import Listing, Scope
+from soapsvc.testing.service import Person
 
-PORTION = 10_000
-LIST = 10_000
+KINDS = ("sqlite", "postgresql")
 ROWS = 100
+MOST_MILLISECONDS, MOST_RATIO = 10.0, 1.5
+ORDER, FILTER = "priority ASC, attribute1 DESC", "priority < 80 AND attribute2='customer-1*'"
 CRITERIA = (
-    "<orderFilterCriteria><order>priority ASC, attribute1 DESC</order>"
-    "<filter>priority &lt; 80 AND attribute2='customer-1*'</filter></orderFilterCriteria>"
+    f"<orderFilterCriteria><order>{ORDER}</order><filter>{FILTER.replace('<', '&lt;')}</filter></orderFilterCriteria>"
 )
-_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last) "
-_ITEM = (
-    _NUMBERS  # noqa: S608 - nothing of it comes from outside
-    + "INSERT INTO work_item (id, tenancy_id, guid, version, state, name, description, priority, distribution, "
-    "group_id, work_type_id, attributes, context, start_at, end_at, fields, owner_id, session_guid, "
-    "offered_when_opened, state_before_hiding, hidden_until, state_before_suspension, data_rescheduled, history_hash) "
-    "SELECT i, tenancy_id, 'guid-' || i, 0, 'OFFERED', name || ' ' || i, description, {priority}, distribution, NULL, "
-    "NULL, json_object('attribute1', {number}, 'attribute2', {customer}), context, NULL, {end}, fields, NULL, NULL, 0, "
-    "NULL, NULL, NULL, 0, '' FROM n, work_item WHERE id = :model"
-)
-_OFFER = _NUMBERS + "INSERT INTO offer (work_item_id, entity_id, tenancy_id) SELECT i, {group}, :tenancy FROM n"  # noqa: S608
-_ENTRY = (
-    _NUMBERS + "INSERT INTO list_entry (entity_id, work_item_id, tenancy_id, rank, state, priority, start_at, end_at, "
-    "distribution, name, app_instance, app_name, attribute1, attribute2) SELECT {group}, i, tenancy_id, 0, state, "
-    "{priority}, NULL, {end}, distribution, name || ' ' || i, app_instance, app_name, {number}, {customer} "
-    "FROM n, list_entry WHERE entity_id = :person AND work_item_id = :model"
-)
-_VALUES = {
-    "priority": "i * 7919 % 100 + 1",
-    "number": "i * 104729 % 1000003",
-    "customer": "'customer-' || (i * 31 % 997)",
-    "end": "1800000000000000 + i * 15485863 % 100000000 * 1000000",
-    "group": "(:group + i % :groups)",
-}
-
-
-@dataclass(frozen=True)
-class Size:
-    """How many items, resources and groups there are."""
-
-    items: int
-    resources: int
-    groups: int
-
-
+JUDGED = "page 1, filter and order"
 SMALL = Size(items=LIST, resources=10, groups=2)
-
-
-def fill(service: ServiceUnderTest, path: Path, size: Size) -> Person:
-    """Make the groups, the people in them, and the items; give the worker, who is in two groups of the first."""
-    worker = service.person("worker")
-    (model,) = service.items(1, worker)
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA synchronous = OFF")
-        tenancy, person = database.execute("SELECT tenancy_id, id FROM entity WHERE name = 'worker'").fetchone()
-        group = database.execute("SELECT max(id) FROM entity").fetchone()[0] + 1
-        _add_people(database, tenancy, person, group, size)
-        bound = {"model": model, "person": person, "group": group, "groups": size.groups, "tenancy": tenancy}
-        statements = [statement.format(**_VALUES) for statement in (_ITEM, _OFFER, _ENTRY)]
-        portions = range(model + 1, model + size.items, PORTION)
-        for first in track(portions, description=f"Making {size.items:,} items"):
-            last = min(first + PORTION, model + size.items) - 1
-            database.execute("BEGIN")
-            for statement in statements:
-                database.execute(statement, bound | {"first": first, "last": last})
-            database.execute("COMMIT")
-    return worker
-
-
-def _add_people(database: sqlite3.Connection, tenancy: int, person: int, group: int, size: Size) -> None:
-    entity = "INSERT INTO entity (id, tenancy_id, type, guid, guid_key, name) VALUES (?, ?, ?, ?, ?, ?)"
-    member = "INSERT INTO membership (tenancy_id, container_id, member_id) VALUES (?, ?, ?)"
-    groups = range(group, group + size.groups)
-    resources = range(group + size.groups, group + size.groups + size.resources)
-    database.execute("BEGIN")
-    database.executemany(entity, [(one, tenancy, "GROUP", f"g{one}", f"g{one}", f"group {one}") for one in groups])
-    database.executemany(
-        entity, [(one, tenancy, "RESOURCE", f"r{one}", f"r{one}", f"person {one}") for one in resources]
-    )
-    both = [(one, group + (one + step) % size.groups) for one in resources for step in (0, 1)]
-    database.executemany(member, [(tenancy, container, one) for one, container in both])
-    database.executemany(member, [(tenancy, group, person), (tenancy, group + 1, person)])
-    database.execute("COMMIT")
 
 
 @dataclass(frozen=True)
@@ -142,18 +79,6 @@ def ids(page: etree._Element) -> list[int]:
     return [int(identity.get("id", "")) for identity in page.iterfind("workItems/id")]
 
 
-def expected(path: Path) -> list[int]:
-    """Make of the worker's list, in plain Python, what its filter and its order make of it."""
-    query = (
-        "SELECT e.work_item_id, e.priority, e.attribute1, e.attribute2 FROM list_entry e "
-        "JOIN membership m ON m.container_id = e.entity_id JOIN entity p ON p.id = m.member_id WHERE p.name = 'worker'"
-    )
-    with closing(sqlite3.connect(path)) as database:
-        rows = database.execute(query).fetchall()
-    wanted = [row for row in rows if row[1] < 80 and (row[3] or "").startswith("customer-1")]
-    return [row[0] for row in sorted(wanted, key=lambda row: (row[1], -row[2], row[0]))]
-
-
 @dataclass(frozen=True)
 class Taken:
     """Median milliseconds by the clock, and of this process's CPU: other work on the machine disturbs them less."""
@@ -173,68 +98,104 @@ def median(act: Callable[[], object], times: int) -> Taken:
     return Taken(statistics.median(clock) * 1000, statistics.median(cpu) * 1000)
 
 
-def measure(asking: Asking, path: Path, times: int) -> dict[str, Taken]:
-    """Walk through the list by cursor, check every page, and measure the first, a deep and some other pages."""
-    wanted = expected(path)
-    cursors: list[str | None] = [None]
+def cursors(asking: Asking, criteria: str, wanted: Sequence[int] | None = None) -> list[str | None]:
+    """Walk through the list; give the cursor of each full page. Ends the program where it is not what is wanted."""
     found: list[int] = []
+    full: list[str | None] = []
+    cursor: str | None = None
     while True:
-        cursor = cursors[-1]
-        answer = asking.page(**({} if cursor is None else {"cursor": cursor}))
-        found += ids(answer)
-        if answer.get("nextCursor") is None:
-            break
-        cursors.append(answer.get("nextCursor"))
-    if found != wanted:
-        raise SystemExit(f"the pages are not what plain Python makes of the list: {len(found)} rows, {len(wanted)}")
-    last = cursors[-2] if len(cursors) > 1 else None
-    whole: list[str] = []
-    cursor = None
-    while len(whole) < LIST // ROWS - 2:
-        answer = asking.page(criteria="", **({} if cursor is None else {"cursor": cursor}))
+        answer = asking.page(criteria=criteria, **({} if cursor is None else {"cursor": cursor}))
+        rows = ids(answer)
+        found += rows
+        if len(rows) == ROWS:
+            full.append(cursor)
         cursor = answer.get("nextCursor")
-        whole.append(str(cursor))
-    return {
-        "first page, filter and order": median(asking.send, times),
-        "last full page by cursor, filter and order": median(
-            lambda: asking.send(**({"cursor": last} if last else {})), times
-        ),
-        "first page with the total": median(lambda: asking.send(getTotalCount="true"), times),
-        "first page, default order, no filter": median(lambda: asking.send(criteria=""), times),
-        f"page {len(whole) + 1} by cursor, no filter": median(lambda: asking.send(criteria="", cursor=cursor), times),
-        f"page {len(whole) + 1} by position, no filter": median(
-            lambda: asking.send(criteria="", startPosition=len(whole) * ROWS), times
-        ),
-        "one row": median(lambda: asking.send(numberOfItems=1), times),
-    }
+        if cursor is None:
+            break
+    if wanted is not None and found != wanted:
+        raise SystemExit(f"the pages are not what plain Python makes of the list: {len(found)} rows, {len(wanted)}")
+    return full
 
 
-def run(folder: Path, size: Size, times: int) -> dict[str, Taken]:
-    """Make a database in a folder and measure in it."""
-    folder.mkdir(parents=True)
-    with in_process(folder) as service:
-        path = folder / "soapsvc.db"
-        worker = fill(service, path, size)
-        asking = Asking(service.transport().session, service.address, worker)
-        return measure(asking, path, times)
+def measure(place: Place, times: int) -> dict[str, Taken]:
+    """Walk through the list by cursor, check every page, and measure the first, a deep and some other pages."""
+    with place.served() as service:
+        asking = Asking(service.transport().session, service.address, list_data.person())
+        filtered, whole = cursors(asking, CRITERIA, expected(place)), cursors(asking, "")
+        acts: dict[str, Callable[[], object]] = {
+            JUDGED: asking.send,
+            f"page {len(filtered)} by cursor, the last full one": partial(asking.send, cursor=filtered[-1]),
+            "page 1 with the total, filter and order": partial(asking.send, getTotalCount="true"),
+            "page 1, no filter": partial(asking.send, criteria=""),
+            f"page {len(whole)} by cursor, no filter": partial(asking.send, criteria="", cursor=whole[-1]),
+            f"page {len(whole)} by position, no filter": partial(
+                asking.send, criteria="", startPosition=(len(whole) - 1) * ROWS
+            ),
+            "one row, no filter": partial(asking.send, criteria="", numberOfItems=1),
+        }
+        return {what: median(act, times) for what, act in acts.items()}
+
+
+def plans(place: Place) -> dict[str, str]:
+    """Give how the database reads a page by filter and order, one in the default order, and finds the next item."""
+    database = open_database(place.url)
+    ours = InTenancy(database, 1)
+
+    def told(tx: Transaction) -> dict[str, str]:
+        worker = people.find_resource(tx, WORKER)
+        if worker is None:
+            raise SystemExit("there is no worker")
+        listing = Listing(scope=Scope.OWN, entities=sorted(standing.of(tx, worker).entities))
+        page = partial(work_lists.plan_of_page, tx, listing, place=work_lists.Place(), most=ROWS)
+        by_default = parse_order("")
+        told = {
+            "page, filter and order": page(condition=parse_filter(FILTER), order=parse_order(ORDER)),
+            "page, default order": page(condition=None, order=by_default),
+            "the next item": work_lists.plan_of_next(tx, listing, condition=None, order=by_default),
+        }
+        return {what: "\n".join(lines) for what, lines in told.items()}
+
+    try:
+        return ours.write(told).result()
+    finally:
+        database.close()
 
 
 def main() -> None:
-    """Measure and print."""
+    """Make what is not there, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=100)
-    parser.add_argument("--folder", type=Path, help="where the databases are made, and left")
+    parser.add_argument("--only", choices=KINDS, help="one of the databases alone")
+    parser.add_argument("--folder", type=Path, help="where the databases are made, left, and found again")
     asked = parser.parse_args()
     large = Size(items=asked.items, resources=2_000, groups=200)
-    with TemporaryDirectory() as name:
-        folder = asked.folder or Path(name)
-        few = run(folder / "small", SMALL, asked.times)
-        many = run(folder / "large", large, asked.times)
-    table = Table("ms by the clock (CPU)", f"among {SMALL.items:,}", f"among {large.items:,}", "ratio of CPU")
-    for what, taken in many.items():
-        table.add_row(what, _shown(few[what]), _shown(taken), f"{taken.cpu / few[what].cpu:.2f}")
-    Console().print(table)
+    with TemporaryDirectory(prefix="lists-") as name:
+        for kind in KINDS if asked.only is None else (asked.only,):
+            with list_data.places(kind, asked.folder or Path(name), [SMALL, large]) as (few, many):
+                _print(kind, large, measure(few, asked.times), measure(many, asked.times), plans(many))
+
+
+def _print(
+    kind: str, large: Size, few: Mapping[str, Taken], many: Mapping[str, Taken], told: Mapping[str, str]
+) -> None:
+    console = Console(width=110, highlight=False)
+    console.print(
+        f"{kind}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}: "
+        "ms by the clock (CPU of this process)"
+    )
+    table = Table("", f"among {SMALL.items:,}", f"among {large.items:,}", "ratio")
+    for (what, small), taken in zip(few.items(), many.values(), strict=True):
+        table.add_row(what, _shown(small), _shown(taken), f"{taken.clock / small.clock:.2f}")
+    console.print(table)
+    clock, ratio = many[JUDGED].clock, many[JUDGED].clock / few[JUDGED].clock
+    is_met = clock <= MOST_MILLISECONDS and ratio <= MOST_RATIO
+    console.print(
+        f"{JUDGED}: {clock:.1f} ms, to be at most {MOST_MILLISECONDS:g}; {ratio:.2f} times that among few, to be at "
+        f"most {MOST_RATIO}: {'met' if is_met else 'NOT met'}"
+    )
+    for what, plan in told.items():
+        console.print(f"\n{kind}: {what}\n{plan}", markup=False, soft_wrap=True)
 
 
 def _shown(taken: Taken) -> str:

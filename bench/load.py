@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from bench import debian, ledger, messages
 from bench.racers import ROOT
 
 _SCRIPT = Path(__file__).parent / "requests.lua"
+PACKAGES = ("wrk", "libluajit-5.1-2", "libluajit-5.1-common", "libssl3")
 _SPARE_SECONDS = 60.0
 
 Outcome = dict[str, Any]
@@ -20,11 +20,6 @@ Outcome = dict[str, Any]
 
 class LoadFailed(Exception):
     """A load generator ended with an error; the text is the last line that it printed."""
-
-
-def generator(tools: Path) -> tuple[str, Mapping[str, str]]:
-    """Give the path of wrk and the environment to run it in. Raises debian.Missing."""
-    return debian.program("wrk", "wrk", tools)
 
 
 def without_place(text: str) -> str:
@@ -47,7 +42,7 @@ class Load:
 
     def closed(self, work: str, clients: int, seconds: float) -> Outcome:
         """Let so many clients send their next request when they have the answer to the last. Raises LoadFailed."""
-        wrk, environment = generator(self.tools)
+        wrk, environment = debian.program("wrk", PACKAGES, self.tools)
         # wrk knows whole seconds only.
         command = [wrk, "-t1", f"-c{clients}", f"-d{round(seconds)}s", "--timeout", "30s", "-s", _SCRIPT]
         command += [f"http://127.0.0.1:{self.port}{messages.PATH}", "--", self.folder, work]

@@ -35,7 +35,7 @@ def main() -> None:
     """Race, verify, print, keep."""
     arguments = _arguments()
     try:
-        load.generator(BUILD / "tools")
+        debian.program("wrk", load.PACKAGES, BUILD / "tools")
     except debian.Missing as error:
         raise SystemExit(f"NO RACE: {error}") from None
     BUILD.mkdir(exist_ok=True)
@@ -124,7 +124,7 @@ def _prepared(only: Sequence[str] | None) -> tuple[list[Racer], dict[str, str]]:
         print(f"Preparing {name} ...", flush=True)
         try:
             known[name].prepare(build)
-        except (CannotRace, debian.Missing) as error:
+        except CannotRace as error:
             skipped[name] = load.without_place(str(error)).splitlines()[0]
             print(f"!!! {name} DOES NOT RACE: {error}", file=sys.stderr, flush=True)
         else:

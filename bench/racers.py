@@ -35,7 +35,7 @@ class CannotRace(Exception):
 class Racer:
     """A program that answers the requests of the races, with 10,000 items of the ids 1 to 10,000 at version 0.
 
-    `prepare` builds or installs it into a folder that is kept between runs, and raises CannotRace or debian.Missing.
+    `prepare` builds or installs it into a folder that is kept between runs, and raises CannotRace.
     `start` gets that folder, a fresh and empty data folder and a port, and gives the leader of a new process group:
     the race waits until it answers, and ends the group. `stored_versions` reads the version of each item from the data
     folder after the process has ended.

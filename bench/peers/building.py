@@ -53,6 +53,18 @@ def once(build: Path, sources: Iterable[Path], make: Callable[[Path], None]) -> 
     stamp.write_text(digest.hexdigest())
 
 
+def unpack_debian_packages(names: Sequence[str], folder: Path) -> None:
+    """Unpack those of the packages, and of what they need, that this system lacks; nothing is installed."""
+    tool("apt-get", "Debian and its kin")
+    plan = run(["apt-get", "install", "--simulate", "--no-install-recommends", *names], folder)
+    missing = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+    if missing:
+        run(["apt-get", "download", *missing], folder)
+    for package in sorted(folder.glob("*.deb")):
+        run(["dpkg", "-x", package, folder / "root"], folder)
+        package.unlink()
+
+
 def unpacked(folder: Path, pattern: str, package: str) -> Path:
     """Give the newest file like `usr/sbin/php-fpm*` that was unpacked, or else that the system has."""
     for root in (folder / "root", Path("/")):

@@ -9,7 +9,6 @@ locking_mode=EXCLUSIVE on the shared one was not told apart from it.
 import subprocess
 from pathlib import Path
 
-from bench import debian
 from bench.peers import building, database
 from bench.racers import Racer
 
@@ -17,7 +16,7 @@ _SOURCES = Path(__file__).parent
 
 
 def _build(folder: Path) -> None:
-    debian.unpack(["gsoap", "libgsoap-dev", "libsqlite3-dev"], folder)
+    building.unpack_debian_packages(["gsoap", "libgsoap-dev", "libsqlite3-dev"], folder)
     compiler = building.tool("g++", "Debian's g++")
     soapcpp2 = building.unpacked(folder, "usr/bin/soapcpp2", "gsoap")
     # The code that is generated reads stdsoap2.h of the same release.

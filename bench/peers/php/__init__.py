@@ -11,7 +11,6 @@ import os
 import subprocess
 from pathlib import Path
 
-from bench import debian
 from bench.peers import building, database
 from bench.racers import Racer
 
@@ -34,7 +33,7 @@ def _parts(folder: Path) -> dict[str, Path]:
 
 
 def _build(folder: Path) -> None:
-    debian.unpack(sorted({package for _, package in _PARTS.values()}), folder)
+    building.unpack_debian_packages(sorted({package for _, package in _PARTS.values()}), folder)
     _parts(folder)
 
 
