@@ -149,7 +149,11 @@ def _limits(settings: Settings) -> DoorLimits:
             attribute_length=settings.attribute_length,
             items=settings.batch_items,
         ),
-        lists=ListLimits(page_items=settings.list_page_items, wait_seconds=settings.list_wait_seconds),
+        lists=ListLimits(
+            page_items=settings.list_page_items,
+            wait_seconds=settings.list_wait_seconds,
+            seconds=settings.list_seconds,
+        ),
         body_seconds=settings.body_seconds,
     )
 

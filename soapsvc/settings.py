@@ -123,6 +123,9 @@ class Settings(BaseModel):
     attribute_length: int = Field(65_536, ge=1_000, description="The most characters that an XML attribute has")
     batch_items: int = Field(1_000, ge=1, description="The most work items that one request names")
     list_page_items: int = Field(1_000, ge=1, le=10_000, description="The most work items that a page of a list has")
+    list_seconds: float = Field(
+        3.0, gt=0, le=600, description="How long the database may take to read a work list for a client"
+    )
     list_wait_seconds: int = Field(
         60, ge=1, le=600, description="The most seconds that a client may wait for a change of a work list"
     )

@@ -186,6 +186,18 @@ class InvalidFilter(WorkItemServiceError):
         super().__init__(_misplaced("filter", position, found, expected), position, found, expected)
 
 
+class ListTookTooLong(WorkItemServiceError):
+    """A work list could not be read in the time that there is for it. Parameters: that many seconds."""
+
+    code = "BRM_LIST_TOOK_TOO_LONG"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The list could not be read within {seconds:g} seconds: a filter with fewer wildcards takes less",
+            f"{seconds:g}",
+        )
+
+
 class InvalidOrder(WorkItemServiceError):
     """An order of a work list cannot be used. Parameters: position (from 1), what stands there, what is expected."""
 

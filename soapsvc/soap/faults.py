@@ -59,6 +59,7 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.TooManyWaiting: (SERVER, InternalServiceFault),
     errors.InvalidOrder: (CLIENT, WorkItemOrderFault),
     errors.InvalidFilter: (CLIENT, WorkItemFilterFault),
+    errors.ListTookTooLong: (CLIENT, WorkItemFilterFault),
     errors.NameTaken: (CLIENT, InvalidEntityFault),
     errors.UnknownTenancy: (CLIENT, InvalidEntityFault),
     errors.OrganisationCycle: (CLIENT, InvalidEntityFault),
@@ -115,7 +116,10 @@ def fault_for(error: Exception) -> SoapFault:
     if isinstance(error, errors.WorkItemServiceError):
         code, fault = FAULTS[type(error)]
         if code == SERVER:
-            _log.error("%s", error, exc_info=error.__cause__)
+            if isinstance(error, errors.TooManyWaiting):  # it does what it shall, and nothing has failed
+                _log.warning("refused: %s", error)
+            else:
+                _log.error("%s", error, exc_info=error.__cause__)
             text = _UNKNOWN if isinstance(error, errors.OutcomeUnknown) else _INTERNAL.text
             return replace(_INTERNAL, text=text, error_code=error.code)
         return SoapFault(code, str(error), fault.element, error.code, error.parameters)

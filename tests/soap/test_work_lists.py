@@ -162,13 +162,15 @@ def test_nobody_waits_for_longer_than_is_allowed(seconds, refused, worker):
     )
 
 
-def test_more_than_may_wait_are_told_that_the_service_cannot(start):
+def test_more_than_may_wait_are_told_that_the_service_cannot_and_it_is_logged_as_a_refusal(start, caplog):
     with start(list_waiters=0) as soap:
         mark = content_of(soap.ask("getWorkListItems", MINE).body).get("changeMark")
         wait = request("awaitWorkListChange", f"<changeMark>{mark}</changeMark><timeout>1</timeout>")
         answer = soap.post("WorkListChangeService", envelope(wait))
         assert b"BRM_LIST_TOO_MANY_WAITING" in answer.body
         assert content_of(answer.body).findtext("faultcode") == "soap:Server"
+    told = [record for record in caplog.records if "Too many wait" in record.getMessage()]
+    assert [(record.levelname, record.exc_info) for record in told] == [("WARNING", None)]
 
 
 def test_who_waits_when_the_service_stops_is_answered(start):
