@@ -39,6 +39,12 @@ def paging(start: int | None, most: int | None, with_total: bool | None, cursor:
     return Paging(start=start or 0, most=most or 0, with_total=with_total is not False, cursor=cursor)
 
 
+def asked_of_list(members: dict[str, Any]) -> tuple[Criteria, Paging]:
+    """Read what is asked of a list, by the names of the request's members."""
+    page = paging(members["startPosition"], members["numberOfItems"], members["getTotalCount"], members["cursor"])
+    return criteria(members["orderFilterCriteria"]), page
+
+
 def view_request(call: dict[str, Any]) -> ViewRequest:
     """Read what is said of a view, by the names of the request's members."""
     entity, resources = call["entityID"], call["resourcesRequired"]

@@ -75,11 +75,12 @@ class WorkItemManagementService(Service):
         types.optional(Integer64),
         result=("workItem", types.one(types.WorkItem)),
         faults=(_W, _N, _E, _S, _L, _X, _Q),
+        is_long=True,
     )
     def allocateAndOpenNextWorkItem(call: Call, resource: Any, workListViewID: Any) -> Any:
         """Take what a resource should do next, open."""
         name = (resource or "").strip()
-        opened = allocation.allocate_and_open_next_item(call.tx, call.caller, name, workListViewID)
+        opened = allocation.allocate_and_open_next_item(call.tx, call.caller, name, workListViewID, limits=call.limits)
         return _whole(call, [opened], with_body=True)[0]
 
     @operation(_IDS, result=_ITEMS, faults=(_E, _V, _I, _S, _X))

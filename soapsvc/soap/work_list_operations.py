@@ -27,6 +27,10 @@ _VIEW_PAGE = ("workListViews", types.many(list_types.WorkListViewPageItem))
 _SAID_OF_VIEW = (*list_types.SHOWN, *list_types.SHARED, *list_types.SAID)
 _TYPES_OF_VIEW = tuple(type_ for _, type_ in _SAID_OF_VIEW)
 
+_LISTED = (types.optional(list_types.OrderFilterCriteria), *list_types.ITEM_PAGING)
+_LISTING: dict[str, Any] = {"result": list_types.ITEM_PAGE, "is_long": True, "faults": _OF_LISTS, "writes": False}
+"""What the operations that read lists have in common: what is asked of the list, and what comes of it."""
+
 
 class WorkListService(Service):
     """Lists of work."""
@@ -34,12 +38,8 @@ class WorkListService(Service):
     @operation(
         types.optional(list_types.ResourcesRequired),
         types.optional(types.XmlModelEntityId),
-        types.optional(list_types.OrderFilterCriteria),
-        *list_types.ITEM_PAGING,
-        result=list_types.ITEM_PAGE,
-        is_long=True,
-        faults=_OF_LISTS,
-        writes=False,
+        *_LISTED,
+        **_LISTING,
     )
     def getWorkListItems(
         call: Call,
@@ -53,26 +53,9 @@ class WorkListService(Service):
         cursor: Any,
     ) -> Any:
         """Give a page of a list."""
-        page = work_lists.list_items(
-            call.tx,
-            call.caller,
-            convert_list.whose(entityID, resourcesRequired),
-            convert_list.criteria(orderFilterCriteria),
-            convert_list.paging(startPosition, numberOfItems, getTotalCount, cursor),
-            limits=call.limits,
-        )
-        return convert_list.item_page(call, page, enhanced=getEnhancedAttributes)
+        return _items(call, locals(), convert_list.whose(entityID, resourcesRequired))
 
-    @operation(
-        types.one(types.XmlModelEntityId),
-        types.optional(list_types.OrderFilterCriteria),
-        *list_types.ITEM_PAGING,
-        result=list_types.ITEM_PAGE,
-        is_long=True,
-        faults=_OF_LISTS,
-        writes=False,
-        answer="getWorkListItemsResponse",
-    )
+    @operation(types.one(types.XmlModelEntityId), *_LISTED, **_LISTING, answer="getWorkListItemsResponse")
     def getAllocatedWorkListItems(
         call: Call,
         entityID: Any,
@@ -84,16 +67,8 @@ class WorkListService(Service):
         cursor: Any,
     ) -> Any:
         """Give a page of the items that are held."""
-        page = work_lists.list_items(
-            call.tx,
-            call.caller,
-            convert_list.whose(entityID, None, allocated=True),
-            convert_list.criteria(orderFilterCriteria),
-            convert_list.paging(startPosition, numberOfItems, getTotalCount, cursor),
-            limits=call.limits,
-            operation="getAllocatedWorkListItems",
-        )
-        return convert_list.item_page(call, page, enhanced=getEnhancedAttributes)
+        whose = convert_list.whose(entityID, None, allocated=True)
+        return _items(call, locals(), whose, operation="getAllocatedWorkListItems")
 
     @operation(
         types.one(types.XmlModelEntityId),
@@ -276,6 +251,13 @@ class WorkListService(Service):
             limits=call.limits,
         )
         return convert_list.item_page(call, page, enhanced=getEnhancedAttributes)
+
+
+def _items(call: Call, members: dict[str, Any], whose: work_lists.Whose, **options: str) -> tuple[Any, ...]:
+    """Read and write the page that a request's members ask for."""
+    order_filter, paging = convert_list.asked_of_list(members)
+    page = work_lists.list_items(call.tx, call.caller, whose, order_filter, paging, limits=call.limits, **options)
+    return convert_list.item_page(call, page, enhanced=members["getEnhancedAttributes"])
 
 
 def _views(call: Call, which: Which, start: Any, most: Any, api_version: Any) -> list[Any]:

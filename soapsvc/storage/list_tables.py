@@ -2,18 +2,28 @@
 
 import sqlalchemy as sa
 
+from soapsvc.domain.values import LONG_MAX
 from soapsvc.storage.tables import BigInteger, Moment, metadata, tenancy_id
 from soapsvc.storage.work_list_conditions import attribute_columns
+
+SLOTS = 32
+"""Into how many tables PostgreSQL divides the lists, by the entities' ids: a migration has made them."""
+
+NO_END = LONG_MAX
+"""What stands in `due` where there is no end: it comes last."""
 
 list_entry = sa.Table(
     "list_entry",
     metadata,
-    sa.Column("entity_id", BigInteger, sa.ForeignKey("entity.id"), primary_key=True),
-    sa.Column("work_item_id", BigInteger, sa.ForeignKey("work_item.id"), primary_key=True),
-    tenancy_id(),
+    # They refer to others and are not checked: on PostgreSQL every change would lock the rows of whom it is offered to.
+    sa.Column("entity_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("due", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("priority", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("work_item_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("tenancy_id", sa.BigInteger, nullable=False),
     sa.Column("rank", sa.Integer, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("start_at", Moment),
     sa.Column("end_at", Moment),
     sa.Column("distribution", sa.String(16), nullable=False),
@@ -23,9 +33,22 @@ list_entry = sa.Table(
     *attribute_columns(),
     sa.Column("app_instance_description", sa.Text),
     sqlite_with_rowid=False,
-    comment="What stands in whose list now. A list lies together, so that a long one is read in one go.",
+    postgresql_partition_by="LIST (slot)",
+    comment="What stands in whose list now, in the default order. A list lies together, to be read in one go.",
 )
-"""One row for each list that an item stands in; rank counts the rows of one item from 0, by entity_id."""
+"""One row for each list that an item stands in; rank counts the rows of one item from 0, by entity_id.
+
+`due` is end_at, or NO_END. `slot` is slot_of(entity_id).
+"""
+
+parts = [list_entry.to_metadata(sa.MetaData(), name=f"list_entry_{slot:02}") for slot in range(SLOTS)]
+"""The tables that PostgreSQL keeps the rows in, by their slots: who names one spares the server the search for it."""
+
+
+def slot_of(entity_id: int) -> int:
+    """Say in which part of the table an entity's list lies, where it has parts."""
+    return entity_id % SLOTS
+
 
 list_view = sa.Table(
     "list_view",

@@ -17,7 +17,7 @@ from soapsvc.storage.transaction import Transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CODE_LEVEL = 7
+CODE_LEVEL = 8
 """The newest migration that this code knows. A migration that older code cannot live with raises `oldest_code`."""
 
 _TOUCH = Statement(sa.update(schema_level).values(oldest_code=schema_level.c.oldest_code))

@@ -5,6 +5,7 @@ SQLAlchemy's own way of running a statement costs about ten times what SQLite ta
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from enum import Enum
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,12 @@ class Statement:
         row = self.row(tx, **parameters)
         return None if row is None else row[0]
 
+    def plan(self, tx: Transaction, **parameters: Any) -> list[str]:
+        """Say how the database would run it, in its own words, line by line."""
+        compiled = self._for(tx)
+        lines: list[str] = compiled.explained().run(tx, parameters, _ALL)
+        return [line[-1] for line in lines]
+
     def change(self, tx: Transaction, **parameters: Any) -> int:
         """Run it for what it changes; say how many rows it touched."""
         count: int = self._for(tx).run(tx, parameters, _COUNT)
@@ -113,6 +120,7 @@ class _Compiled:
         self._sql = str(compiled)
         self._guarded_by = guarded_by
         self.manner = Manner.GUARDS if guarded_by else Manner.LOOKS if _only_looks(construct) else Manner.ALONE
+        self._explain = "EXPLAIN QUERY PLAN" if dialect.name == "sqlite" else "EXPLAIN (COSTS OFF)"
         bound = {name: parameter for parameter, name in compiled.bind_names.items()}
         self._constants = {name: parameter.value for name, parameter in bound.items() if not parameter.required}
         self._parameters = [(name, _to_driver(bound[name].type, dialect)) for name in compiled.positiontup]
@@ -121,6 +129,12 @@ class _Compiled:
         self._row_of = _named_tuple("Row", [column.key for column in columns])._make
         conversions = [_from_driver(column.type, dialect) for column in columns]
         self._conversions = [(at, convert) for at, convert in enumerate(conversions) if convert is not None]
+
+    def explained(self) -> "_Compiled":
+        """Give what tells the database's plan for it, with the same parameters."""
+        explained = copy(self)
+        explained._sql = f"{self._explain} {self._sql}"
+        return explained
 
     def run(self, tx: Transaction, parameters: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
         """Run it, and take something from the driver's cursor: some rows are computed, and refused, only then."""

@@ -1,6 +1,6 @@
 """What a unit of work gets: one transaction's connection, the clock, and what shall follow its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,8 +55,8 @@ class Transaction:
         """What the process remembers of what this transaction would read of the organisation."""
         self.tenancy: int | None = None
         """The id of the tenancy whose rows statements see; none until the unit says so."""
-        self.offered: dict[tuple[int, int], bool] = {}
-        """Whether items were offered to entities, as far as it was asked: for no item does that ever change."""
+        self.offer_sets: dict[int, Sequence[int]] = {}
+        """The ids of whom items were offered to, in their order, as far as it was asked: they never change."""
         self.dialect: Any = connection.dialect
         self.driver: Any = connection.connection.driver_connection
         self._clock = clock

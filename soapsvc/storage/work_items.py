@@ -72,18 +72,10 @@ _SET_FIRST_HASH = Statement(
 )
 """The one other: a row that this very transaction has inserted gets the hash that its id is part of."""
 
-_IS_OFFERED = Statement(
-    sa.select(offer.c.entity_id).where(
-        offer.c.work_item_id == sa.bindparam("item"), offer.c.entity_id == sa.bindparam("entity"), of_tenancy(offer)
-    )
-)
 _HAS_HELD = Statement(
     sa.select(holder.c.entity_id).where(
         holder.c.work_item_id == sa.bindparam("item"), holder.c.entity_id == sa.bindparam("entity"), of_tenancy(holder)
     )
-)
-_OFFERED_IDS = Statement(
-    sa.select(offer.c.entity_id).where(offer.c.work_item_id == sa.bindparam("item"), of_tenancy(offer))
 )
 _OFFER_SET = Statement(
     sa.select(entity.c.id, entity.c.type, entity.c.guid, entity.c.name)
@@ -226,15 +218,12 @@ def _save_statement(names: frozenset[str]) -> Statement:
 
 def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
     """Say whether the entity stands in the item's original offer set."""
-    pair = (item.id, to.id)
-    if pair not in tx.offered:
-        tx.offered[pair] = _IS_OFFERED.row(tx, item=item.id, entity=to.id) is not None
-    return tx.offered[pair]
+    return to.id in list_entries.offered_to(tx, item.id)
 
 
 def offered_ids(tx: Transaction, item: WorkItem) -> Sequence[int]:
     """Give the ids of whom an item was offered to when it was scheduled."""
-    return [row.entity_id for row in _OFFERED_IDS.rows(tx, item=item.id)]
+    return list_entries.offered_to(tx, item.id)
 
 
 def has_been_held_by(tx: Transaction, item: WorkItem, by: Entity) -> bool:

@@ -131,6 +131,23 @@ def _plain(element: _ByCodePoint, compiler: Any, **options: Any) -> str:
     return str(compiler.process(element.clauses, **options))
 
 
+class as_one(FunctionElement[bool]):  # noqa: N801 - reads as what it is in SQL
+    """A condition that PostgreSQL shall not take apart: where a table has parts, that takes time by powers of two."""
+
+    inherit_cache = True
+    type = sa.Boolean()
+
+
+@compiles(as_one)
+def _is_true(element: as_one, compiler: Any, **options: Any) -> str:
+    return f"(({compiler.process(element.clauses, **options)}) IS TRUE)"
+
+
+@compiles(as_one, "sqlite")
+def _itself(element: as_one, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)})"
+
+
 # Columns
 
 _ATTRIBUTE_TYPES: Mapping[AttributeKind, type[sa.types.TypeEngine[Any]] | sa.types.TypeEngine[Any]] = {

@@ -14,7 +14,6 @@ from soapsvc.domain.organisation import Entity
 from soapsvc.domain.work_item import LATEST, WorkItem
 from soapsvc.storage import locks, standing, work_items
 from soapsvc.storage.transaction import RunFirst, Transaction
-from soapsvc.storage.work_lists import Scope
 from soapsvc.usecases import timers
 from soapsvc.usecases.permissions import PERMISSIONS, Alternatives
 
@@ -122,11 +121,6 @@ def is_offered_to(tx: Transaction, item: WorkItem, to: Entity) -> bool:
 def _is_offered_through(tx: Transaction, item: WorkItem, to: Entity) -> bool:
     entities = standing.of(tx, to).entities
     return len(entities) > 1 and not entities.isdisjoint(work_items.offered_ids(tx, item))
-
-
-def list_scope(tx: Transaction, entity: Entity) -> Scope:
-    """Say how the list of an entity is read: who is in nothing and holds nothing is spared the search for it."""
-    return Scope.ALONE if len(standing.of(tx, entity).entities) == 1 else Scope.OWN
 
 
 def stands_for(tx: Transaction, caller: Caller, entity: Entity) -> bool:

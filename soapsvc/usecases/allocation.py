@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from soapsvc.domain import data
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import DataModel, Field
-from soapsvc.domain.errors import EntityNotEligible, NoMoreWorkItems, UnknownEntity
+from soapsvc.domain.errors import EntityNotEligible, InvalidRequest, ListTookTooLong, NoMoreWorkItems, UnknownEntity
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import WorkItem
@@ -18,7 +18,7 @@ from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.items import item_to_work_on, saved_open, saved_shut
 from soapsvc.usecases.list_views import usable_view
 from soapsvc.usecases.permissions import PERMISSIONS
-from soapsvc.usecases.work_lists import next_offered
+from soapsvc.usecases.work_lists import DEFAULT_LIMITS, ListLimits, next_offered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,11 +60,14 @@ def allocate_and_open_items(tx: Transaction, caller: Caller, batch: Sequence[All
     return [_allocate_and_open(tx, caller, one) for one in batch]
 
 
-def allocate_and_open_next_item(tx: Transaction, caller: Caller, reference: str, view_id: int | None) -> WorkItem:
+def allocate_and_open_next_item(
+    tx: Transaction, caller: Caller, reference: str, view_id: int | None, *, limits: ListLimits = DEFAULT_LIMITS
+) -> WorkItem:
     """Take the item that a resource should do next of those offered to it, and open it.
 
     Which one that is, a view says, or the criteria that were set for the resource: the first item of its list.
-    Raises NotAllowed, UnknownEntity, NoMoreWorkItems, UnknownWorkListView, OpenLimitReached.
+    Raises NotAllowed, UnknownEntity, NoMoreWorkItems, UnknownWorkListView, OpenLimitReached, and InvalidRequest where
+    the criteria take too long.
     """
     tx.be_alone()
     action = Action.ALLOCATE_AND_OPEN_NEXT
@@ -77,7 +80,10 @@ def allocate_and_open_next_item(tx: Transaction, caller: Caller, reference: str,
     criteria = None
     if view_id is not None and view_id not in _DEFAULT_VIEW:
         criteria = usable_view(tx, caller, view_id).criteria
-    item_id = next_offered(tx, resource, criteria=criteria)
+    try:
+        item_id = next_offered(tx, resource, criteria=criteria, limits=limits)
+    except ListTookTooLong as slow:  # the contract has no fault of lists here
+        raise InvalidRequest(str(slow), *slow.parameters) from None
     if item_id is None:
         raise NoMoreWorkItems(resource.guid)
     item = work_items.get(tx, item_id)

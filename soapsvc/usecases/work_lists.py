@@ -11,8 +11,9 @@ from soapsvc.domain.work_item import WorkItem
 from soapsvc.domain.work_list import COLUMNS, Column, Condition
 from soapsvc.list_language import parse_filter, parse_order
 from soapsvc.storage import list_criteria, list_marks, people, standing, work_lists
+from soapsvc.storage.patience import reading_within
 from soapsvc.storage.transaction import Transaction
-from soapsvc.storage.work_lists import Place, Scope
+from soapsvc.storage.work_lists import Listing, Place, Scope
 from soapsvc.usecases import access
 from soapsvc.usecases.cursors import read_cursor, write_cursor
 from soapsvc.usecases.permissions import PERMISSIONS, WHOLE_LIST
@@ -20,10 +21,11 @@ from soapsvc.usecases.permissions import PERMISSIONS, WHOLE_LIST
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListLimits:
-    """How many rows a page has at most, and how many seconds somebody may wait for a change."""
+    """How many rows a page has at most, how many seconds somebody may wait for a change, and a list be read."""
 
     page_items: int = 1_000
     wait_seconds: int = 60
+    seconds: float = 3.0
 
 
 DEFAULT_LIMITS = ListLimits()
@@ -81,12 +83,8 @@ class _Named:
     """A list that the caller may see, and the name under which its cursors are valid."""
 
     entity: Entity | None
-    scope: Scope
+    listing: Listing
     name: str
-
-    @property
-    def entity_id(self) -> int | None:
-        return self.entity.id if self.entity else None
 
 
 def list_items(
@@ -101,7 +99,7 @@ def list_items(
 ) -> ListPage:
     """Read a page of a list that is the caller's own, or of what he is in, or that a grant opens to him.
 
-    Raises NotAllowed, UnknownEntity, InvalidOrder, InvalidFilter, InvalidRequest.
+    Raises NotAllowed, UnknownEntity, InvalidOrder, InvalidFilter, ListTookTooLong, InvalidRequest.
     """
     named = _named(tx, caller, whose, operation)
     order, condition = parse_order(criteria.order or ""), parse_filter(criteria.filter or "")
@@ -111,18 +109,19 @@ def list_items(
         return _page(tx, named, [], paging, total=0)
     what = (named.name, criteria.filter or "")
     behind = None if paging.cursor is None else read_cursor(order, what, paging.cursor)
-    found = work_lists.page(
-        tx,
-        named.entity_id,
-        named.scope,
-        condition=condition,
-        order=order,
-        place=Place(start=paging.start if behind is None else 0, behind=behind),
-        most=min(paging.most, limits.page_items),
-    )
+    with reading_within(tx, limits.seconds):
+        found = work_lists.page(
+            tx,
+            named.listing,
+            condition=condition,
+            order=order,
+            place=Place(start=paging.start if behind is None else 0, behind=behind),
+            most=min(paging.most, limits.page_items),
+        )
     if found.has_more and paging.most > limits.page_items:
         raise InvalidRequest(f"There are more items than the {limits.page_items} that a page may have: ask for fewer")
-    total = _total(tx, named, condition, paging, has_items=bool(found.items))
+    with reading_within(tx, limits.seconds):
+        total = _total(tx, named, condition, paging, has_items=bool(found.items))
     next_cursor = write_cursor(order, what, found.last_key) if found.has_more and found.last_key else None
     return _page(tx, named, found.items, paging, total=total, next_cursor=next_cursor)
 
@@ -156,21 +155,26 @@ def set_criteria(tx: Transaction, caller: Caller, resource: str | None, criteria
 
 
 def next_offered(
-    tx: Transaction, to: Entity, *, criteria: Criteria | None = None, work_type_id: str | None = None
+    tx: Transaction,
+    to: Entity,
+    *,
+    criteria: Criteria | None = None,
+    work_type_id: str | None = None,
+    limits: ListLimits = DEFAULT_LIMITS,
 ) -> int | None:
     """Give the id of the first offered item of somebody's list, by these criteria or those that were set for him.
 
-    Raises InvalidOrder, InvalidFilter.
+    Raises InvalidOrder, InvalidFilter, ListTookTooLong.
     """
     criteria = list_criteria.find(tx, to) if criteria is None else criteria
-    return work_lists.next_offered(
-        tx,
-        to.id,
-        access.list_scope(tx, to),
-        condition=parse_filter(criteria.filter or ""),
-        order=parse_order(criteria.order or ""),
-        work_type=work_type_id,
-    )
+    with reading_within(tx, limits.seconds):
+        return work_lists.next_offered(
+            tx,
+            _own(tx, to),
+            condition=parse_filter(criteria.filter or ""),
+            order=parse_order(criteria.order or ""),
+            work_type=work_type_id,
+        )
 
 
 def watched(tx: Transaction, caller: Caller, guid: str | None, mark: str) -> Watch:
@@ -193,7 +197,7 @@ def check_may_see(tx: Transaction, caller: Caller, whose: Whose, operation: str)
 def _named(tx: Transaction, caller: Caller, whose: Whose, operation: str) -> _Named:
     if whose.shows is Shows.ALL:
         access.require(tx, caller, WHOLE_LIST)
-        return _Named(entity=None, scope=Scope.ALL, name=whose.shows)
+        return _Named(entity=None, listing=Listing(scope=Scope.ALL), name=whose.shows)
     entity: Entity | None = caller.person
     if whose.shows is Shows.ENTITY:
         entity = people.find_entity(tx, whose.guid)
@@ -201,24 +205,28 @@ def _named(tx: Transaction, caller: Caller, whose: Whose, operation: str) -> _Na
             access.require(tx, caller, PERMISSIONS[operation].others, entity)
     if entity is None:
         raise UnknownEntity(whose.guid)
-    scope = _scope(tx, entity, allocated=whose.allocated)
-    return _Named(entity=entity, scope=scope, name=f"{scope.name} {entity.id}")
+    listing = _allocated(entity) if whose.allocated else _own(tx, entity)
+    return _Named(entity=entity, listing=listing, name=f"{listing.scope.name} {entity.id}")
 
 
-def _scope(tx: Transaction, entity: Entity, *, allocated: bool) -> Scope:
-    if allocated:
-        return Scope.HELD if entity.type is EntityType.RESOURCE else Scope.ALLOCATED
-    return access.list_scope(tx, entity)
+def _allocated(entity: Entity) -> Listing:
+    scope = Scope.HELD if entity.type is EntityType.RESOURCE else Scope.ALLOCATED
+    return Listing(scope=scope, entities=[entity.id])
+
+
+def _own(tx: Transaction, entity: Entity) -> Listing:
+    """Give what reaches somebody: what is in his own list, and in those of all that he is in or holds."""
+    return Listing(scope=Scope.OWN, entities=list(standing.of(tx, entity).entities))
 
 
 def _total(tx: Transaction, named: _Named, condition: Condition | None, paging: Paging, *, has_items: bool) -> int:
     """Count a list if that was asked for; else say 0 for an empty one and -1 for any other."""
-    if paging.with_total and named.scope is not Scope.ALL:
-        return work_lists.count(tx, named.entity_id, named.scope, condition)
+    if paging.with_total and named.listing.scope is not Scope.ALL:
+        return work_lists.count(tx, named.listing, condition)
     if has_items:
         return -1
     begins_later = paging.start > 0 or paging.cursor is not None
-    return -1 if begins_later and not work_lists.is_empty(tx, named.entity_id, named.scope, condition) else 0
+    return -1 if begins_later and not work_lists.is_empty(tx, named.listing, condition) else 0
 
 
 def _reaching(tx: Transaction, named: _Named) -> Collection[int]:

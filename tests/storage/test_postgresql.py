@@ -23,7 +23,7 @@ from tests.support.organisations import insurance
 pytestmark = [pytest.mark.parametrize("kind", ["postgresql"]), pytest.mark.usefixtures("kind")]
 
 SELECT_ONE = sa.text("SELECT 1")
-SHORT = Limits(connections=4, statement=1.0, lock=0.2)
+SHORT = Limits(connections=4, statement=0.5, lock=0.2)
 ENTRY = AuditEntry(
     id=0, at=datetime.now(UTC), kind=AuditKind.SIGN_IN, actor=None, actor_guid=None, address=None, subject="x",
     detail=None, hash="",

@@ -49,8 +49,9 @@ DOUBLY_HELD = {
     "work_items._OFFER_SET": ["entity", "offer"],
     "work_lists._any_statement": ["work_item"],
     "work_lists._count_statement": ["offer", "work_item"],
-    "work_lists._next_statement": ["list_entry", "membership", "other", "privilege_holding", "work_item"],
-    "work_lists._page_statement": ["entity", "list_entry", "membership", "other", "privilege_holding", "work_item"],
+    "work_lists._next_statement": ["list_entry", "work_item"],
+    "work_lists._page_statement": ["entity", "list_entry", "other", "work_item"],
+    "work_lists._walk_statement": ["entity", "list_entry", "other", "work_item"],
 }
 """Tables that are joined by an id: if one condition were lost, the other would still make sure of both."""
 ONLY_LOCKS = {"locks._ITEM", "locks._ENTITY"}

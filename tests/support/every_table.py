@@ -37,8 +37,9 @@ def _value(column: sa.Column[Any], number: int, made: dict[str, list[dict[str, A
         return None
     for key in column.foreign_keys:
         return made[key.column.table.name][number][key.column.name]
-    if column.primary_key and isinstance(column.type, sa.Integer):
-        return 2**53 + 1 + number * number  # with gaps, and more than a double holds
+    if column.primary_key and isinstance(column.type, sa.BigInteger | sa.SmallInteger):
+        # With gaps, and more than a double holds; or the part of list_entry that a row is in, and that must be there.
+        return 2**53 + 1 + number * number if isinstance(column.type, sa.BigInteger) else number
     if isinstance(column.type, sa.Boolean):
         return number % 2 == 0
     if isinstance(column.type, sa.LargeBinary):

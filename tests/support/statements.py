@@ -15,20 +15,18 @@ from soapsvc import storage
 from soapsvc.domain.work_list import DEFAULT_ORDER
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import TENANCY, metadata
-from soapsvc.storage.work_lists import Scope
+from soapsvc.storage.work_lists import Scope, _Form
 
+TWO_LISTS = _Form(Scope.OWN, 2, False)
 FACTORIES: Mapping[str, tuple[Any, ...]] = {
     "work_items._save_statement": (frozenset({"state", "owner_id", "history_hash", "at_id", "at_version"}),),
-    "list_entries._update_statement": (frozenset({"state"}),),
-    "work_lists._page_statement": (
-        Scope.OWN,
-        ("not null", "description"),
-        DEFAULT_ORDER,
-        (True, False, False),
-    ),
-    "work_lists._count_statement": (Scope.ALLOCATED, ("=", "priority")),
-    "work_lists._any_statement": (Scope.HELD, ()),
-    "work_lists._next_statement": (Scope.OWN, (), DEFAULT_ORDER, True, False),
+    "list_entries._update_statement": (None, frozenset({"state"})),
+    "list_entries._removal": (None,),
+    "work_lists._walk_statement": (TWO_LISTS, ("not null", "priority"), True),
+    "work_lists._page_statement": (TWO_LISTS, ("not null", "description"), DEFAULT_ORDER, (True, False, False)),
+    "work_lists._count_statement": (_Form(Scope.ALLOCATED, 1, False), ("=", "priority")),
+    "work_lists._any_statement": (_Form(Scope.HELD, 1, False), ()),
+    "work_lists._next_statement": (_Form(Scope.OWN, 1, False), (), DEFAULT_ORDER, True, False),
 }
 """Functions that make statements, with arguments to make one of each."""
 

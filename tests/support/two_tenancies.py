@@ -16,7 +16,7 @@ from soapsvc.domain.organisation import Entity, EntityType
 from soapsvc.domain.organisation_model import EntityName, Link, ModelEntity, PrivilegeGrant
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import NewWorkItem, WorkItem
-from soapsvc.domain.work_list import DEFAULT_ORDER, IsNull
+from soapsvc.domain.work_list import DEFAULT_ORDER, IsNull, Order, OrderTerm
 from soapsvc.domain.work_type import WorkType
 from soapsvc.storage import (
     answered_requests,
@@ -40,7 +40,7 @@ from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.list_views import Which
 from soapsvc.storage.tables import metadata
 from soapsvc.storage.transaction import Transaction
-from soapsvc.storage.work_lists import Place, Scope
+from soapsvc.storage.work_lists import Listing, Place, Scope
 from tests.support import two_tenancies_credentials
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -66,6 +66,7 @@ ENTRY = AuditEntry(
 )
 CHANGES = 6
 """What becomes of the items of one of the two, when they are made and after."""
+BY_PRIORITY: Order = (OrderTerm("priority"), OrderTerm("id"))
 NO_DESCRIPTION = IsNull("description")
 DENIED = {"first": SystemAction.PEND_WORK_ITEM, "second": SystemAction.AUTO_OPEN_NEXT_WORK_ITEM}
 
@@ -227,9 +228,9 @@ def _look_for_own_lists(tx: Transaction, own: Things, mark: str) -> None:
     held = {own.opened.id, own.hidden.id}
     for scope in Scope:
         wanted = held if scope in {Scope.HELD, Scope.ALLOCATED} else ids
-        assert _listed(tx, own.person, scope) == wanted
+        assert _listed(tx, own.person, scope) == _listed(tx, own.person, scope, order=BY_PRIORITY) == wanted
         assert _counted(tx, own.person, scope) == len(wanted)
-        assert not work_lists.is_empty(tx, own.person.id, scope, None)
+        assert not work_lists.is_empty(tx, _listing(own.person, scope), None)
     assert _next(tx, own.person) == own.offered.id
     assert list_views.get(tx, own.view.id) == own.view
     for which in Which:
@@ -239,10 +240,15 @@ def _look_for_own_lists(tx: Transaction, own: Things, mark: str) -> None:
     assert own.person.id in _changed_lists(tx)
 
 
-def _listed(tx: Transaction, person: Entity, scope: Scope) -> set[int]:
-    entity = None if scope is Scope.ALL else person.id
-    place = Place(behind=(None, 0, 0))
-    found = work_lists.page(tx, entity, scope, condition=NO_DESCRIPTION, order=DEFAULT_ORDER, place=place, most=100)
+def _listing(person: Entity, scope: Scope) -> Listing:
+    entities = {Scope.ALL: [], Scope.OWN: [person.id, person.id + 1_000]}
+    return Listing(scope=scope, entities=entities.get(scope, [person.id]))
+
+
+def _listed(tx: Transaction, person: Entity, scope: Scope, order: Order = DEFAULT_ORDER) -> set[int]:
+    place = Place(behind=(None, 0, 0) if order == DEFAULT_ORDER else (0, 0))
+    listing = _listing(person, scope)
+    found = work_lists.page(tx, listing, condition=NO_DESCRIPTION, order=order, place=place, most=100)
     return {item.id for item in found.items}
 
 
@@ -255,18 +261,20 @@ def _changed_lists(tx: Transaction) -> set[int]:
 
 
 def _counted(tx: Transaction, person: Entity, scope: Scope) -> int:
-    return work_lists.count(tx, None if scope is Scope.ALL else person.id, scope, NO_DESCRIPTION)
+    return work_lists.count(tx, _listing(person, scope), NO_DESCRIPTION)
 
 
 def _next(tx: Transaction, person: Entity) -> int | None:
-    return work_lists.next_offered(tx, person.id, Scope.OWN, condition=None, order=DEFAULT_ORDER, work_type=TYPE)
+    listing = _listing(person, Scope.OWN)
+    return work_lists.next_offered(tx, listing, condition=None, order=DEFAULT_ORDER, work_type=TYPE)
 
 
 def _look_for_their_lists(tx: Transaction, theirs: Things) -> None:
     for scope in set(Scope) - {Scope.ALL}:
         assert not _listed(tx, theirs.person, scope)
+        assert not _listed(tx, theirs.person, scope, order=BY_PRIORITY)
         assert not _counted(tx, theirs.person, scope)
-        assert work_lists.is_empty(tx, theirs.person.id, scope, None)
+        assert work_lists.is_empty(tx, _listing(theirs.person, scope), None)
     assert _next(tx, theirs.person) is None
     try:
         list_views.get(tx, theirs.view.id)
@@ -287,7 +295,7 @@ def _look_for_their_lists(tx: Transaction, theirs: Things) -> None:
 
 
 def _meddle_with_lists(tx: Transaction, theirs: Things) -> None:
-    view, at = theirs.view, {"at_entity": theirs.person.id, "at_item": theirs.offered.id}
+    view, at = theirs.view, list_entries._key(theirs.offered, theirs.person.id)
     list_views.change(tx, replace(view, name="Another", authors=(), users=()))
     list_views.unlock(tx, view)
     assert not list_views.lock(tx, view, theirs.person)
@@ -295,9 +303,9 @@ def _meddle_with_lists(tx: Transaction, theirs: Things) -> None:
     list_views._UNSHARE_ALL.change(tx, view=view.id)
     list_views._DELETE.change(tx, view=view.id)
     list_criteria._REMOVE.change(tx, entity=theirs.person.id)
-    update = list_entries._update_statement(frozenset({"state"}))
-    update.change(tx, **at, entity_id=theirs.person.id, rank=0, state="OPENED")
-    list_entries._REMOVE.change(tx, **at)
+    part = list_entries._part(tx, theirs.person.id)
+    list_entries._update_statement(part, frozenset({"state"})).change(tx, **at, state="OPENED")
+    list_entries._removal(part).change(tx, **at)
 
 
 def _look_for_own_audit(tx: Transaction, mark: str) -> None:

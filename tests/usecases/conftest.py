@@ -6,11 +6,17 @@ import pytest
 import sqlalchemy as sa
 
 from soapsvc.domain.caller import SystemAction
+from soapsvc.domain.list_view import Criteria, Shows
 from soapsvc.domain.states import State
+from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.storage import history, people
 from soapsvc.storage.database import Database
 from soapsvc.storage.tables import entity, metadata, version_session, work_item
 from soapsvc.storage.transaction import Transaction
+from soapsvc.usecases import organisation, scheduling, work_lists
+from soapsvc.usecases.work_lists import DEFAULT_LIMITS, MINE, Whose
+from tests.conftest import FIELDS
+from tests.support.listing import EVERYTHING, MODEL
 
 
 @pytest.fixture
@@ -71,3 +77,34 @@ def everything(whole_database: Database) -> Callable[[], list[str]]:
         )
 
     return lambda: whole_database.read(rows).result(10)
+
+
+@pytest.fixture
+def company(write):
+    """Put ana and ben into an organisation."""
+    write(lambda tx: organisation.load(tx, MODEL))
+
+
+@pytest.fixture
+def make(write):
+    def item(*offered_to: str, **properties: object) -> int:
+        new = NewWorkItem(**({"name": "Review claim"} | properties))
+        return write(lambda tx: scheduling.create_item(tx, new, FIELDS, offered_to or ("ana",))).id
+
+    return item
+
+
+@pytest.fixture
+def listed(database, cast):
+    """Read a list as the supervisor, who may see all of them, or as somebody else."""
+
+    def read(
+        whose: Whose | str = MINE, *, as_: str = "supervisor", limits=DEFAULT_LIMITS, paging=EVERYTHING, **criteria
+    ):
+        asked = Whose(shows=Shows.ENTITY, guid=whose) if isinstance(whose, str) else whose
+        unit = lambda tx: work_lists.list_items(  # noqa: E731
+            tx, cast.caller(as_), asked, Criteria(**criteria), paging, limits=limits
+        )
+        return database.read(unit).result(10)
+
+    return read
