@@ -32,6 +32,7 @@ def reading_within(tx: Transaction, seconds: float) -> Iterator[None]:
     """Let each statement of a block read for so long at most. Raises ListTookTooLong."""
     try:
         if has_many_writers(tx):
+            tx.be_alone()  # a server's timeout is its transaction's
             _LIMIT.store(tx, [{"most": f"{max(1, round(seconds * 1000))}ms"}])
             yield
             _AS_USUAL.store(tx, [{}])

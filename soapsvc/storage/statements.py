@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.functions import Function, GenericFunction
 
 from soapsvc.storage.transaction import Transaction
 
@@ -23,6 +24,10 @@ _ALL = methodcaller("fetchall")
 _FIRST = methodcaller("fetchone")
 _COUNT = attrgetter("rowcount")
 _named_tuple: Callable[[str, Sequence[str]], Any] = namedtuple
+
+
+_HARMLESS = frozenset({"coalesce", "count", "max", "min"})
+"""Functions of which it is known that they change and lock nothing."""
 
 
 class Manner(Enum):
@@ -185,13 +190,13 @@ class _Compiled:
 
 
 def _only_looks(construct: Any) -> bool:
-    """Say whether a statement changes and locks nothing: functions of PostgreSQL's own might do either."""
+    """Say whether a statement changes and locks nothing, which some functions do."""
     if not construct.is_select:
         return False
     for part in visitors.iterate(construct):
         if getattr(part, "_for_update_arg", None) is not None or getattr(part, "is_dml", False):
             return False
-        if isinstance(part, sa.sql.functions.FunctionElement) and getattr(part, "name", "").startswith("pg_"):
+        if isinstance(part, (Function, GenericFunction)) and part.name not in _HARMLESS:
             return False
     return True
 
