@@ -53,11 +53,11 @@ class NotAllowed(WorkItemServiceError):
 
 
 class UnknownWorkItem(WorkItemServiceError):
-    """No work item has this id. Parameters: id."""
+    """No work item has this id, or GUID. Parameters: it."""
 
     code = "BRM_WORKITEM_UNKNOWN"
 
-    def __init__(self, item_id: int) -> None:
+    def __init__(self, item_id: int | str) -> None:
         super().__init__(f"There is no work item with id = {item_id}", item_id)
 
 
@@ -307,6 +307,36 @@ class MisplacedEntity(WorkItemServiceError):
         super().__init__(f"The {kind} '{name}' cannot stand there: {reason}", kind, name, reason)
 
 
+class InvalidCallback(WorkItemServiceError):
+    """A client cannot be told there: its URL or its secret cannot be used. Parameters: which of the two, reason.
+
+    Neither the URL nor the secret is repeated: both may let somebody in.
+    """
+
+    code = "BRM_CALLBACK_INVALID"
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"The callback's {what} cannot be used: {reason}", what, reason)
+
+
+class UnknownDelivery(WorkItemServiceError):
+    """No delivery of this version has this id. Parameters: id."""
+
+    code = "BRM_DELIVERY_UNKNOWN"
+
+    def __init__(self, delivery_id: int) -> None:
+        super().__init__(f"There is no delivery with id = {delivery_id}", delivery_id)
+
+
+class DeliveryPending(WorkItemServiceError):
+    """The delivery has tries left, and cannot be replayed before the last. Parameters: id."""
+
+    code = "BRM_DELIVERY_PENDING"
+
+    def __init__(self, delivery_id: int) -> None:
+        super().__init__(f"The delivery with id = {delivery_id} is still being tried", delivery_id)
+
+
 class StorageUnavailable(WorkItemServiceError):
     """The database cannot do it now: locked, full, read-only or gone. Nothing was changed, unless it is OutcomeUnknown.
 
@@ -330,3 +360,7 @@ class OutcomeUnknown(StorageUnavailable):
 
 class LostRace(Exception):
     """A guarded write found that its row had moved: the unit is rolled back and run again, callers never see it."""
+
+
+class LeaseLost(Exception):
+    """A job was taken over by another worker: what this one did is rolled back, and nobody is told."""

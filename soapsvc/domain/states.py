@@ -20,7 +20,9 @@ class State(StrEnum):
 
 
 class Action(StrEnum):
-    """What changes a work item; an operation of the contract, or the timer that brings a hidden item back."""
+    """What changes a work item: an operation of the contract, the timer that brings a hidden item back, or what only
+    version sessions can do.
+    """
 
     SCHEDULE = "scheduleWorkItem"
     ENABLE = "enableWorkItem"
@@ -42,6 +44,9 @@ class Action(StrEnum):
     CANCEL = "cancelWorkItem"
     SET_PRIORITY = "setWorkItemPriority"
     RESCHEDULE = "rescheduleWorkItem"
+    RESTART = "restartVersion"
+    REOPEN = "reopenWorkItem"
+    CHANGE_ANSWERS = "changeAnswers"
 
 
 _S = State
@@ -92,6 +97,13 @@ TRANSITIONS: Mapping[Action, _Targets] = MappingProxyType(
         Action.CANCEL: {state: _to(_S.CANCELLED) for state in _LIVE},
         Action.SET_PRIORITY: _unchanged(frozenset(State) - {_S.OPENED, _S.COMPLETED}),
         Action.RESCHEDULE: _unchanged(frozenset(State) - {_S.COMPLETED}),
+        # What version sessions can do and SOAP cannot: begin another while one is in progress, and go on with what
+        # was completed; answers of a version that is at its end may be corrected.
+        Action.RESTART: {_S.OPENED: _to(_S.OPENED)},
+        Action.REOPEN: {_S.COMPLETED: _to(_S.OPENED)},
+        Action.CHANGE_ANSWERS: _unchanged(
+            frozenset({_S.OFFERED, _S.ALLOCATED, _S.PENDED, _S.PENDHIDDEN, _S.COMPLETED})
+        ),
     }
 )
 """For each action, the states it is legal in and the states it may lead to; what is absent is illegal."""

@@ -15,6 +15,8 @@ from soapsvc.domain.organisation import Entity
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.values import is_xml_text
+from soapsvc.domain.version_errors import OperationOvertaken
+from soapsvc.domain.version_session import SessionState
 
 LATEST = -1
 """A supplied version that means "whatever is stored", as an absent one does."""
@@ -45,6 +47,14 @@ class ItemContext:
     app_instance_description: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The operation that is at work on an item in the background, and the state of the version session meanwhile."""
+
+    operation: str
+    state: SessionState
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewWorkItem:
     """What a scheduler says of an item that does not exist yet. Raises InvalidWorkItem on construction.
@@ -62,6 +72,7 @@ class NewWorkItem:
     context: ItemContext = ItemContext()
     schedule: Schedule = Schedule()
     is_enabled: bool = True
+    template_package_id: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip() or len(self.name) > NAME_MAX_LENGTH:
@@ -83,7 +94,7 @@ class WorkItem:
     opening started, while it is open. `offered_when_opened` decides whether closing may offer it anew;
     `state_before_hiding` and `hidden_until` are set while it is hidden, `state_before_suspension` while suspended.
     `data_rescheduled` says that its scheduler changed its data since it was opened; `history_hash` is the end of the
-    chain that binds its history together.
+    chain that binds its history together. `running`, while an operation is at work on it, is no part of any version.
     """
 
     id: int
@@ -107,6 +118,8 @@ class WorkItem:
     hidden_until: datetime | None = None
     state_before_suspension: State | None = None
     data_rescheduled: bool = False
+    template_package_id: str | None = None
+    running: Running | None = None
     history_hash: str = ""
 
     @property
@@ -134,10 +147,18 @@ class WorkItem:
         raise StaleVersion(self.id, stored=self.version, supplied=supplied, state=self.state, owner=owner)
 
     def check_state(self, action: Action) -> None:
-        """Raise WrongState unless `action` is legal now."""
+        """Raise WrongState unless `action` is legal now. While an operation is at work on it, nothing is."""
+        if self.running is not None:
+            raise WrongState(self.id, state=self.running.state, operation=action)
         closed_already = action in _NEEDS_SESSION and self.session is None  # suspended or cancelled when not open
         if closed_already or not states.is_legal(action, self.state):
             raise WrongState(self.id, state=self.state, operation=action)
+
+    def finishing(self, operation: str, accepted_version: int) -> Self:
+        """Give it as the operation that is at work on it may change it. Raises OperationOvertaken for any other."""
+        if self.running is None or self.running.operation != operation or self.version != accepted_version:
+            raise OperationOvertaken(self.id)
+        return self.with_changes(running=None)
 
     def is_due(self, now: datetime) -> bool:
         """Whether the item is hidden and its time to come back has come."""
@@ -168,6 +189,19 @@ class WorkItem:
         return self._moved(
             Action.OPEN, State.OPENED, session=session, offered_when_opened=False, data_rescheduled=False
         )
+
+    def reopened(self, *, session: str) -> Self:
+        """Open a completed one again for who held it, in a new version session. Raises WrongState."""
+        return self._moved(Action.REOPEN, State.OPENED, session=session, offered_when_opened=False)
+
+    def restarted(self, *, session: str) -> Self:
+        """Leave its version session, with what is not saved in it, for a new one. Raises WrongState."""
+        return self._moved(Action.RESTART, State.OPENED, session=session, data_rescheduled=False)
+
+    def with_answers(self, *, payload: Iterable[Field]) -> Self:
+        """Correct its data while it is not open. Raises WrongState, InvalidField."""
+        self.check_state(Action.CHANGE_ANSWERS)
+        return self._moved(Action.CHANGE_ANSWERS, self.state, fields=data.merged(self.fields, payload))
 
     def saved(self, *, payload: Iterable[Field]) -> Self:
         """Take new data of an item that stays open. Raises WrongState, InvalidField."""

@@ -8,7 +8,7 @@ from typing import Any
 from lxml import etree
 from spyne.model.fault import Fault
 
-from soapsvc.domain import errors
+from soapsvc.domain import errors, version_errors
 from soapsvc.soap import fragments, namespaces
 from soapsvc.soap.namespaces import qualified
 from soapsvc.soap.versions import SOAP11, SOAP12, SoapVersion
@@ -67,6 +67,23 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     errors.DuplicateEntity: (CLIENT, InvalidEntityFault),
     errors.MisplacedEntity: (CLIENT, InvalidEntityFault),
     errors.OpenLimitReached: (CLIENT, OpenWorkItemLimitFault),
+    errors.InvalidCallback: (CLIENT, InvalidRequestFault),
+    errors.UnknownDelivery: (CLIENT, InvalidWorkItemFault),
+    errors.DeliveryPending: (CLIENT, InvalidWorkItemFault),
+    version_errors.WorkItemExists: (CLIENT, InvalidWorkItemFault),
+    version_errors.UnknownVersion: (CLIENT, InvalidWorkItemFault),
+    version_errors.VersionExists: (CLIENT, InvalidWorkItemFault),
+    version_errors.SessionInProgress: (CLIENT, InvalidWorkItemFault),
+    version_errors.OperationConflict: (CLIENT, InvalidWorkItemFault),
+    version_errors.OperationOvertaken: (CLIENT, InvalidWorkItemFault),
+    version_errors.OperationGivenUp: (SERVER, InternalServiceFault),
+    version_errors.UnknownTemplatePackage: (CLIENT, WorkItemFault),
+    version_errors.InvalidTemplatePackage: (CLIENT, WorkItemFault),
+    version_errors.AssemblyFailed: (CLIENT, WorkItemFault),
+    version_errors.UnknownDocument: (CLIENT, InvalidWorkItemFault),
+    version_errors.IdempotencyKeyReused: (CLIENT, InvalidRequestFault),
+    version_errors.IdempotencyKeyInUse: (CLIENT, InvalidRequestFault),
+    version_errors.InvalidAnswers: (CLIENT, WorkItemFault),
     errors.StorageUnavailable: (SERVER, InternalServiceFault),
     errors.OutcomeUnknown: (SERVER, InternalServiceFault),
 }

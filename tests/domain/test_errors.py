@@ -2,7 +2,7 @@
 
 import pytest
 
-from soapsvc.domain import errors
+from soapsvc.domain import errors, version_errors
 from soapsvc.domain.errors import WorkItemServiceError
 
 # Clients match these: a change here breaks somebody.
@@ -33,6 +33,23 @@ CODES = {
     "UnknownReference": "BRM_ORGANISATION_REFERENCE",
     "DuplicateEntity": "BRM_ORGANISATION_DUPLICATE",
     "MisplacedEntity": "BRM_ORGANISATION_PLACE",
+    "InvalidCallback": "BRM_CALLBACK_INVALID",
+    "UnknownDelivery": "BRM_DELIVERY_UNKNOWN",
+    "DeliveryPending": "BRM_DELIVERY_PENDING",
+    "WorkItemExists": "BRM_WORKITEM_EXISTS",
+    "UnknownVersion": "BRM_VERSION_UNKNOWN",
+    "VersionExists": "BRM_VERSION_EXISTS",
+    "SessionInProgress": "BRM_VERSION_IN_PROGRESS",
+    "OperationConflict": "BRM_VERSION_OPERATION_CONFLICT",
+    "OperationOvertaken": "BRM_VERSION_OPERATION_OVERTAKEN",
+    "OperationGivenUp": "BRM_VERSION_OPERATION_GIVEN_UP",
+    "UnknownTemplatePackage": "BRM_TEMPLATE_PACKAGE_UNKNOWN",
+    "InvalidTemplatePackage": "BRM_TEMPLATE_PACKAGE_INVALID",
+    "AssemblyFailed": "BRM_ASSEMBLY_FAILED",
+    "UnknownDocument": "BRM_DOCUMENT_UNKNOWN",
+    "IdempotencyKeyReused": "BRM_IDEMPOTENCY_KEY_REUSED",
+    "IdempotencyKeyInUse": "BRM_IDEMPOTENCY_KEY_IN_USE",
+    "InvalidAnswers": "BRM_ANSWERS_INVALID",
     "StorageUnavailable": "BRM_INTERNAL_STORAGE",
     "OutcomeUnknown": "BRM_INTERNAL_UNKNOWN",
 }
@@ -41,7 +58,7 @@ CODES = {
 def all_errors() -> dict[str, type[WorkItemServiceError]]:
     return {
         name: one
-        for name, one in vars(errors).items()
+        for name, one in {**vars(version_errors), **vars(errors)}.items()
         if isinstance(one, type) and issubclass(one, WorkItemServiceError) and one is not WorkItemServiceError
     }
 
@@ -91,6 +108,25 @@ def test_a_stale_version_of_an_item_that_nobody_holds_has_an_empty_owner():
         (errors.UnknownReference("GROUP", "A"), ("GROUP", "A")),
         (errors.DuplicateEntity("A"), ("A",)),
         (errors.MisplacedEntity("GROUP", "A", "why"), ("GROUP", "A", "why")),
+        (errors.InvalidCallback("URL", "why"), ("URL", "why")),
+        (errors.UnknownDelivery(7), ("7",)),
+        (errors.DeliveryPending(7), ("7",)),
+        (errors.UnknownWorkItem("a-guid"), ("a-guid",)),
+        (version_errors.WorkItemExists("a-guid"), ("a-guid",)),
+        (version_errors.UnknownVersion("a-guid"), ("a-guid",)),
+        (version_errors.VersionExists("a-guid"), ("a-guid",)),
+        (version_errors.SessionInProgress(7, "a-guid"), ("7", "a-guid")),
+        (version_errors.OperationConflict("a-guid", "Saving"), ("a-guid", "Saving")),
+        (version_errors.OperationOvertaken(7), ("7",)),
+        (version_errors.OperationGivenUp(), ()),
+        (version_errors.UnknownTemplatePackage("letters"), ("letters",)),
+        (version_errors.InvalidTemplatePackage("letters", "why"), ("letters", "why")),
+        (version_errors.AssemblyFailed("letter.txt", "why", 3), ("letter.txt", "3", "why")),
+        (version_errors.AssemblyFailed("letter.txt", "why"), ("letter.txt", "", "why")),
+        (version_errors.UnknownDocument("a-guid"), ("a-guid",)),
+        (version_errors.IdempotencyKeyReused(), ()),
+        (version_errors.IdempotencyKeyInUse(), ()),
+        (version_errors.InvalidAnswers("why"), ("why",)),
         (errors.StorageUnavailable("it is gone"), ()),
     ],
 )
