@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from soapsvc.domain.answers import Answers
 from soapsvc.domain.attributes import ATTRIBUTES, AttributeKind, AttributeValue
 from soapsvc.domain.data import DataModel, Field
+from soapsvc.domain.version_session import OperationError
 from soapsvc.domain.work_item import ItemContext
 from soapsvc.domain.work_type import WorkType
 
@@ -22,6 +24,9 @@ _decode_fields = msgspec.json.Decoder(DataModel).decode
 _decode_context = msgspec.json.Decoder(ItemContext).decode
 _decode_attributes = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_names = msgspec.json.Decoder(list[str]).decode
+_encode_answers = msgspec.json.Encoder(decimal_format="number").encode
+_decode_answers = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+_decode_error = msgspec.json.Decoder(OperationError).decode
 _decode_work_type = msgspec.json.Decoder(WorkType).decode
 
 
@@ -94,3 +99,24 @@ def encode_work_type(work_type: WorkType) -> str:
 def decode_work_type(text: str) -> WorkType:
     """Read a work type. There are few of them, which every item of theirs asks for."""
     return _decode_work_type(text)
+
+
+def encode_answers(answers: Answers) -> str:
+    """Write answers, numbers exactly."""
+    return _encode_answers(dict(answers)).decode()
+
+
+def decode_answers(text: str) -> Answers:
+    """Read answers: whole numbers as int, others as Decimal."""
+    answers: Answers = _decode_answers(text)
+    return answers
+
+
+def encode_error(error: OperationError) -> str:
+    """Write why an operation failed."""
+    return _encode(error).decode()
+
+
+def decode_error(text: str) -> OperationError:
+    """Read why an operation failed."""
+    return _decode_error(text)

@@ -8,7 +8,12 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import SystemAction
 from soapsvc.domain.organisation import Entity, EntityType, Relation
 from soapsvc.domain.organisation_model import EntityName, Link, ModelEntity, OrganisationModel, PrivilegeGrant
-from soapsvc.storage import people, standing, telling
+from soapsvc.storage import (
+    people,
+    standing,
+    telling,
+    version_tables,  # noqa: F401 - they refer to entities too
+)
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import (
     account,

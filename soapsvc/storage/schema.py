@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable
-from soapsvc.storage import sqlite
+from soapsvc.storage import sqlite, version_tables  # noqa: F401 - the schema is whole only with all tables
 from soapsvc.storage.database import SQLITE, Limits
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import schema_level
@@ -17,7 +17,7 @@ from soapsvc.storage.transaction import Transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-CODE_LEVEL = 8
+CODE_LEVEL = 10
 """The newest migration that this code knows. A migration that older code cannot live with raises `oldest_code`."""
 
 _TOUCH = Statement(sa.update(schema_level).values(oldest_code=schema_level.c.oldest_code))

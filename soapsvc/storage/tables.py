@@ -75,7 +75,8 @@ def insert_if_absent(table: sa.Table) -> sa.Insert:
     return postgresql_insert(table).values(values).on_conflict_do_nothing()
 
 
-def _id_of(table: str, **options: Any) -> sa.Column[int]:
+def id_of(table: str, **options: Any) -> sa.Column[int]:
+    """Give a column that refers to the rows of a table by their ids."""
     return sa.Column(f"{table}_id", BigInteger, sa.ForeignKey(f"{table}.id"), **options)
 
 
@@ -86,7 +87,7 @@ def tenancy_id(**options: Any) -> sa.Column[int]:
     keys are unique within a tenancy, it stands last, unless whole tenancies are listed in that order: a database that
     knows nothing of how many tenancies there are must not think it a good way to find one row.
     """
-    return _id_of("tenancy", nullable=False, **options)
+    return id_of("tenancy", nullable=False, **options)
 
 
 schema_level = sa.Table(
@@ -124,7 +125,7 @@ entity = sa.Table(
 account = sa.Table(
     "account",
     metadata,
-    _id_of("entity", primary_key=True),
+    id_of("entity", primary_key=True),
     tenancy_id(),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("password_hash", sa.String(255), nullable=False),
@@ -137,7 +138,7 @@ action_grant = sa.Table(
     metadata,
     sa.Column("id", BigInteger, primary_key=True),
     tenancy_id(),
-    _id_of("entity", nullable=False),
+    id_of("entity", nullable=False),
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("scope_id", BigInteger, sa.ForeignKey("entity.id")),
     sa.UniqueConstraint("entity_id", "action", "scope_id"),
@@ -206,6 +207,9 @@ work_item = sa.Table(
     sa.Column("state_before_suspension", sa.String(16)),
     sa.Column("data_rescheduled", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("history_hash", sa.String(64), nullable=False, server_default=""),
+    sa.Column("template_package_id", sa.String(255)),
+    sa.Column("operation_id", sa.String(36)),
+    sa.Column("operation_state", sa.String(32)),
     sa.UniqueConstraint("guid", "tenancy_id"),
     sa.Index("ix_work_item_owner_id_state", "owner_id", "state"),
     sa.Index("ix_work_item_hidden_until", "hidden_until"),
@@ -214,8 +218,8 @@ work_item = sa.Table(
 offer = sa.Table(
     "offer",
     metadata,
-    _id_of("work_item", primary_key=True),
-    _id_of("entity", primary_key=True),
+    id_of("work_item", primary_key=True),
+    id_of("entity", primary_key=True),
     tenancy_id(),
     # The tenancy stands in it so that nothing needs to be read but the index.
     sa.Index("ix_offer_entity_id_tenancy_id_work_item_id", "entity_id", "tenancy_id", "work_item_id"),
@@ -225,8 +229,8 @@ offer = sa.Table(
 holder = sa.Table(
     "holder",
     metadata,
-    _id_of("work_item", primary_key=True),
-    _id_of("entity", primary_key=True),
+    id_of("work_item", primary_key=True),
+    id_of("entity", primary_key=True),
     tenancy_id(),
     comment="Everyone who holds or has held an item.",
 )
@@ -235,20 +239,24 @@ version_session = sa.Table(
     "version_session",
     metadata,
     sa.Column("guid", sa.String(36), primary_key=True),
-    tenancy_id(),
-    _id_of("work_item", nullable=False),
-    _id_of("entity", nullable=False),
+    tenancy_id(primary_key=True),
+    id_of("work_item", nullable=False),
+    id_of("entity", nullable=False),
     sa.Column("opened_at", Moment, nullable=False),
     sa.Column("opened_version", sa.BigInteger, nullable=False),
     sa.Column("ended_version", sa.BigInteger),
+    sa.Column("state", sa.String(32), nullable=False, server_default="In Progress"),
+    sa.Column("answers", sa.Text),
+    sa.Column("operation_id", sa.String(36)),
+    sa.Column("error", sa.Text),
     sa.Index("ix_version_session_work_item_id", "work_item_id"),
-    comment="One row an opening of an item; ended_version is set by what closed it.",
+    comment="One row a version that was opened; ended_version is set by what closed it, answers are not saved yet.",
 )
 
 history = sa.Table(
     "history",
     metadata,
-    _id_of("work_item", primary_key=True),
+    id_of("work_item", primary_key=True),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     tenancy_id(),
     sa.Column("action", sa.String(32), nullable=False),
@@ -273,7 +281,7 @@ history = sa.Table(
 work_type = sa.Table(
     "work_type",
     metadata,
-    _id_of("tenancy", primary_key=True),
+    id_of("tenancy", primary_key=True),
     sa.Column("id", sa.String(255), primary_key=True),
     sa.Column("definition", sa.Text, nullable=False),
 )
@@ -281,7 +289,7 @@ work_type = sa.Table(
 pile = sa.Table(
     "pile",
     metadata,
-    _id_of("entity", primary_key=True),
+    id_of("entity", primary_key=True),
     tenancy_id(),
     sa.Column("work_type_id", sa.String(255), nullable=False),
     sa.Column("length", sa.Integer, nullable=False),
@@ -291,7 +299,7 @@ pile = sa.Table(
 answered_request = sa.Table(
     "answered_request",
     metadata,
-    _id_of("entity", primary_key=True),
+    id_of("entity", primary_key=True),
     sa.Column("request_id", sa.String(128), primary_key=True),
     tenancy_id(),
     sa.Column("digest", sa.String(64), nullable=False),
@@ -321,7 +329,7 @@ audit = sa.Table(
 recoverable_secret = sa.Table(
     "recoverable_secret",
     metadata,
-    _id_of("entity", primary_key=True),
+    id_of("entity", primary_key=True),
     tenancy_id(),
     sa.Column("sealed", sa.Text, nullable=False),
     comment="Passwords that a key from outside the database opens, of those who sign in by digest.",
@@ -344,7 +352,7 @@ service_principal = sa.Table(
     tenancy_id(),
     sa.Column("client", sa.String(100), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
-    _id_of("entity", nullable=False),
+    id_of("entity", nullable=False),
     sa.Column("scope", sa.String(16), nullable=False),
     sa.Column("secret_hash", sa.String(255), nullable=False),
     sa.Column("lifetime_seconds", sa.Integer),

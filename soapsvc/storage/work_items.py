@@ -13,7 +13,8 @@ from soapsvc.domain.errors import LostRace, UnknownWorkItem
 from soapsvc.domain.organisation import Entity, EntityType
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action, State
-from soapsvc.domain.work_item import NAMES, Distribution, NewWorkItem, WorkItem, values_of
+from soapsvc.domain.version_session import SessionState
+from soapsvc.domain.work_item import NAMES, Distribution, NewWorkItem, Running, WorkItem, values_of
 from soapsvc.storage import history, list_entries
 from soapsvc.storage.encoding import (
     decode_attributes,
@@ -59,11 +60,12 @@ _SAVE = (
     .where(
         work_item.c.id == sa.bindparam("at_id"),
         work_item.c.version == sa.bindparam("at_version"),
+        work_item.c.operation_id.is_not_distinct_from(sa.bindparam("at_operation", type_=sa.String)),
         of_tenancy(work_item),
     )
     .values(version=sa.bindparam("at_version", type_=sa.BigInteger) + 1)
 )
-"""The guard. Nothing else in the service changes a work item's row."""
+"""The guard. Nothing else changes what a version has; reservations.py says only what is at work on it."""
 
 _SET_FIRST_HASH = Statement(
     sa.update(work_item)
@@ -143,6 +145,8 @@ def add(
         "hidden_until": None,
         "state_before_suspension": None,
         "data_rescheduled": False,
+        "operation_id": None,
+        "operation_state": None,
         "history_hash": "",
     }
     item_id = _INSERT.value(tx, **columns)
@@ -185,13 +189,13 @@ def save_alike(
             action=action,
             by=by,
             state_before=before.state,
-            changed=sorted(difference),
+            changed=sorted(difference.keys() - _OF_NO_VERSION),
             fields=after.fields if "fields" in difference else None,
         )
         for (before, after), difference in zip(changes, differences, strict=True)
     ]
     rows = [
-        _columns(difference) | {"history_hash": entry["hash"], "at_id": before.id, "at_version": before.version}
+        _columns(difference) | _guard(before) | {"history_hash": entry["hash"]}
         for (before, _), difference, entry in zip(changes, differences, entries, strict=True)
     ]
     if any(row.keys() != rows[0].keys() for row in rows):
@@ -209,10 +213,19 @@ def save_alike(
     ]
 
 
+def _guard(before: WorkItem) -> dict[str, Any]:
+    operation = before.running.operation if before.running else None
+    return {"at_id": before.id, "at_version": before.version, "at_operation": operation}
+
+
+_GUARDED_BY = frozenset({"at_id", "at_version", "at_operation"})
+_OF_NO_VERSION = frozenset({"running"})
+
+
 @cache
 def _save_statement(names: frozenset[str]) -> Statement:
     """Give the guarded update of these columns."""
-    columns = names - {"at_id", "at_version"}
+    columns = names - _GUARDED_BY
     return Statement(_SAVE.values({name: sa.bindparam(name) for name in columns}), guarded_by="at_id")
 
 
@@ -260,6 +273,10 @@ _WRITERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "attributes": lambda attributes: {"attributes": encode_attributes(attributes)},
     "context": lambda context: {"context": encode_context(context)},
     "fields": lambda model: {"fields": encode_fields(model)},
+    "running": lambda running: {
+        "operation_id": running.operation if running else None,
+        "operation_state": running.state if running else None,
+    },
 }
 """How an item's attributes become columns, where they are not columns of the same name as they are."""
 
@@ -309,6 +326,8 @@ def item_of(row: sa.Row[Any]) -> WorkItem:
         state_before_hiding=State(row.state_before_hiding) if row.state_before_hiding else None,
         state_before_suspension=State(row.state_before_suspension) if row.state_before_suspension else None,
         data_rescheduled=row.data_rescheduled,
+        template_package_id=row.template_package_id,
+        running=Running(row.operation_id, SessionState(row.operation_state)) if row.operation_id else None,
         history_hash=row.history_hash,
     )
 

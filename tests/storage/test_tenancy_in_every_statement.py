@@ -32,6 +32,11 @@ ACROSS = {
     "token_keys._FORGET",
     "used_nonces._FORGET",
     "used_nonces._LATER",
+    "deliveries._FORGET",
+    "idempotent_requests._FORGET",
+    "jobs._CLAIM",
+    "jobs._EXTEND",
+    "jobs._NEXT",
     "work_items._HIGHEST_ID",
     "work_items._DUE_ANYWHERE",
 }

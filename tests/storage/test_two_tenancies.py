@@ -18,6 +18,7 @@ CONDITIONS = {
 }  # fmt: skip
 VIEWS_AND_SHARES = ["list_view", "list_view_share", "locker", "membership", "owner", "privilege_holding", "shown"]
 DOUBLY_HELD = {
+    "deliveries._ATTEMPTS_OF_VERSION": ["delivery", "delivery_attempt"],
     "history._ROWS": ["entity"],
     "list_marks._PLACES": ["history", "holder", "offer"],
     "list_views._EDITABLE": [
@@ -33,6 +34,7 @@ DOUBLY_HELD = {
     "list_views._PUBLIC": ["list_view", "locker", "owner", "shown"],
     "list_views._SHARES": ["entity", "list_view_share"],
     "list_views._USED": VIEWS_AND_SHARES,
+    "operations._BY_ID": ["entity", "version_operation"],
     "organisation._EVERY_GRANT_OF_PRIVILEGES": ["action_grant", "entity"],
     "people._ACCOUNT": ["account", "entity"],
     "people._GRANTS": ["scope"],
@@ -41,6 +43,8 @@ DOUBLY_HELD = {
     "principals._BY_ID": ["account", "entity", "service_principal"],
     "principals._BY_NAME": ["account", "entity", "service_principal"],
     "recoverable_secrets._FIND": ["account", "entity", "recoverable_secret"],
+    "sessions._BY_GUID": ["entity", "version_session"],
+    "sessions._OF_ITEM": ["entity", "version_session"],
     "standing._UNITS_OF": ["membership"],
     "standing._UNITS_OF_ITEM": ["membership", "offer"],
     "work_items._DUE": ["entity"],

@@ -19,7 +19,9 @@ from soapsvc.storage.work_lists import Scope, _Form
 
 TWO_LISTS = _Form(Scope.OWN, 2, False)
 FACTORIES: Mapping[str, tuple[Any, ...]] = {
-    "work_items._save_statement": (frozenset({"state", "owner_id", "history_hash", "at_id", "at_version"}),),
+    "work_items._save_statement": (
+        frozenset({"state", "owner_id", "history_hash", "at_id", "at_version", "at_operation"}),
+    ),
     "list_entries._update_statement": (None, frozenset({"state"})),
     "list_entries._removal": (None,),
     "work_lists._walk_statement": (TWO_LISTS, ("not null", "priority"), True),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from soapsvc.domain.audit import AuditEntry, AuditFilter, AuditKind
 from soapsvc.domain.caller import ALLOWED_TO_ALL, SystemAction
 from soapsvc.domain.data import Direction, Field, FieldType
+from soapsvc.domain.delivery import Delivery
 from soapsvc.domain.errors import LostRace, UnknownWorkItem, UnknownWorkListView
 from soapsvc.domain.list_view import Criteria, ListView, Shows
 from soapsvc.domain.organisation import Entity, EntityType
@@ -29,7 +30,6 @@ from soapsvc.storage import (
     organisation,
     people,
     piles,
-    sessions,
     standing,
     tenancies,
     work_items,
@@ -41,7 +41,7 @@ from soapsvc.storage.list_views import Which
 from soapsvc.storage.tables import metadata
 from soapsvc.storage.transaction import Transaction
 from soapsvc.storage.work_lists import Listing, Place, Scope
-from tests.support import two_tenancies_credentials
+from tests.support import two_deliveries, two_tenancies_credentials, two_versions
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NOTES = Field(name="Notes", direction=Direction.INOUT, type=FieldType.STRING, values=("as scheduled",))
@@ -86,6 +86,8 @@ class Things:
     hidden: WorkItem
     credentials: two_tenancies_credentials.Credentials
     view: ListView
+    work: two_versions.Work
+    delivery: Delivery
 
     @property
     def items(self) -> Sequence[WorkItem]:
@@ -99,9 +101,8 @@ def furnish(tx: Transaction, mark: str) -> Things:
     unit, privilege, group, retired, ids = _organise(tx, mark, person)
     work_types.put(tx, WorkType(id=TYPE, description=mark, fields=(NOTES,)))
     offered, taken, away = (_item(tx, person, guid) for guid in ("item-1", "item-2", "item-3"))
-    opened = taken.allocated_and_opened(to=person, session=f"session of {mark}")
+    opened = taken.allocated_and_opened(to=person, session=two_versions.SESSION)
     opened = work_items.save(tx, taken, opened, action=Action.ALLOCATE_AND_OPEN, by=person)
-    sessions.begin(tx, opened)
     held = work_items.save(tx, away, away.allocated(to=person), action=Action.ALLOCATE, by=person)
     gone = held.pended(hidden_until=tx.now() + timedelta(hours=1))
     hidden = work_items.save(tx, held, replace(gone, hidden_until=LONG_AGO), action=Action.PEND, by=person)
@@ -111,7 +112,12 @@ def furnish(tx: Transaction, mark: str) -> Things:
     credentials = two_tenancies_credentials.furnish(tx, mark, person)
     list_criteria.put(tx, person, Criteria(order=mark))
     view = _view(tx, person, unit)
-    return Things(person, unit, privilege, group, retired, ids, offered, opened, hidden, credentials, view)
+    work = two_versions.furnish(tx, mark, offered, opened)
+    opened = replace(opened, running=two_versions.RUNNING)
+    delivery = two_deliveries.furnish(tx, mark, opened)
+    return Things(
+        person, unit, privilege, group, retired, ids, offered, opened, hidden, credentials, view, work, delivery
+    )
 
 
 def _view(tx: Transaction, person: Entity, unit: Entity) -> ListView:
@@ -214,6 +220,8 @@ def _look_for_own(tx: Transaction, own: Things, mark: str) -> None:
     _look_for_own_organisation(tx, own, mark)
     _look_for_own_audit(tx, mark)
     two_tenancies_credentials.look_for_own(tx, own.credentials, mark)
+    two_versions.look_for_own(tx, own.work, mark)
+    two_deliveries.look_for_own(tx, own.delivery, mark)
     found = work_types.find(tx, TYPE)
     assert found is not None
     assert found.description == mark
@@ -365,8 +373,10 @@ def _look_for_theirs(tx: Transaction, theirs: Things) -> None:
     assert not standing.units_of(tx, theirs.unit)
     assert not standing.units_of_item(tx, theirs.offered.id, theirs.unit)
     assert piles.length(tx, person, TYPE) == 0
+    two_deliveries.look_for_theirs(tx, theirs.delivery)
     assert answered_requests.find(tx, person, REQUEST, since=LONG_AGO) is None
     two_tenancies_credentials.look_for_theirs(tx, theirs.credentials)
+    two_versions.look_for_theirs(tx, theirs.work)
 
 
 def _meddle(tx: Transaction, theirs: Things) -> None:
@@ -377,9 +387,10 @@ def _meddle(tx: Transaction, theirs: Things) -> None:
     people.revoke_all(tx, theirs.person, ACTION)
     _meddle_with_organisation(tx, theirs)
     _meddle_with_lists(tx, theirs)
+    two_deliveries.meddle(tx, theirs.delivery)
     piles.set_length(tx, theirs.person, TYPE, 0)
     answered_requests._FORGET_OLD_ONE.change(tx, entity=theirs.person.id, request=REQUEST, since=tx.now())
-    sessions.end(tx, theirs.opened.session or "", theirs.opened)
+    two_versions.meddle(tx, theirs.work)
     work_items._SET_FIRST_HASH.change(tx, item=theirs.offered.id, first_hash="another hash")
     work_types.put(tx, WorkType(id=TYPE, description="another"))
     try:
