@@ -37,7 +37,7 @@ FIELDS = (
 
 
 KINDS = ("sqlite", "postgresql")
-ON_BOTH = ("storage", "usecases")
+ON_BOTH = ("storage", "usecases", "jobs", "deliveries")
 """The folders whose tests run on both databases."""
 OF_SQLITE = {"database_path", "another_process", "commits", "held"}
 """Who asks for one of these means SQLite's own machinery."""

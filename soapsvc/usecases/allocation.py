@@ -116,18 +116,18 @@ def get_offer_set(tx: Transaction, caller: Caller, reference: ItemReference) -> 
 
 
 def _allocate(tx: Transaction, caller: Caller, allocation: Allocation) -> WorkItem:
-    item, resource = _item_and_resource(tx, caller, allocation, Action.ALLOCATE)
+    item, resource = item_and_resource(tx, caller, allocation, Action.ALLOCATE)
     return work_items.save(tx, item, item.allocated(to=resource), action=Action.ALLOCATE, by=caller.person)
 
 
 def _allocate_and_open(tx: Transaction, caller: Caller, allocation: Allocation) -> WorkItem:
     action = Action.ALLOCATE_AND_OPEN
-    item, resource = _item_and_resource(tx, caller, allocation, action)
+    item, resource = item_and_resource(tx, caller, allocation, action)
     opened = item.allocated_and_opened(to=resource, session=str(uuid.uuid4()))
     return saved_open(tx, item, opened, action=action, by=caller.person)
 
 
-def _item_and_resource(
+def item_and_resource(
     tx: Transaction, caller: Caller, allocation: Allocation, action: Action
 ) -> tuple[WorkItem, Entity]:
     """Load an item and whom it shall go to: the caller, or with grants anybody whom it was offered to."""

@@ -1,7 +1,7 @@
 """Work on items that somebody holds: open, save, close, pend; their headers and priorities."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from soapsvc.domain.caller import Caller
@@ -9,7 +9,8 @@ from soapsvc.domain.data import Field
 from soapsvc.domain.errors import OpenLimitReached, Rescheduled
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.schedule import Period
-from soapsvc.domain.states import Action
+from soapsvc.domain.states import Action, State
+from soapsvc.domain.version_session import SessionState
 from soapsvc.domain.work_item import LATEST, WorkItem
 from soapsvc.domain.work_type import NO_WORK_TYPE, WorkType
 from soapsvc.storage import locks, sessions, work_items, work_types
@@ -124,7 +125,15 @@ def check_not_rescheduled(item: WorkItem, supplied: int | None) -> None:
         raise Rescheduled(item.id, item.version, item.fields)
 
 
-def saved_open(tx: Transaction, item: WorkItem, opened: WorkItem, *, action: Action, by: Entity) -> WorkItem:
+def saved_open(
+    tx: Transaction,
+    item: WorkItem,
+    opened: WorkItem,
+    *,
+    action: Action,
+    by: Entity,
+    begin: Callable[[Transaction, WorkItem], None] = sessions.begin,
+) -> WorkItem:
     """Store an opening, and begin its version session. Raises OpenLimitReached."""
     owner = opened.owner
     limit = owner.max_open_items if owner else None
@@ -135,7 +144,7 @@ def saved_open(tx: Transaction, item: WorkItem, opened: WorkItem, *, action: Act
         if work_items.count_open(tx, owner) >= limit:
             raise OpenLimitReached(owner.guid, limit)
     saved = work_items.save(tx, item, opened, action=action, by=by)
-    sessions.begin(tx, saved)
+    begin(tx, saved)
     return saved
 
 
@@ -143,8 +152,16 @@ def saved_shut(tx: Transaction, item: WorkItem, shut: WorkItem, *, action: Actio
     """Store what ends an opening, if there is one, and its version session."""
     saved = work_items.save(tx, item, shut, action=action, by=by)
     if item.session is not None and shut.session is None:
-        sessions.end(tx, item.session, saved)
+        sessions.end(tx, item.session, saved, _ENDS.get((action, item.state), SessionState.ABANDONED))
     return saved
+
+
+_ENDS = {
+    (action, state): end
+    for action, end in {Action.CLOSE: SessionState.SAVED, Action.COMPLETE: SessionState.COMPLETED}.items()
+    for state in (State.OPENED, State.SUSPENDED)
+}
+"""How what shuts an item ends its session: any other way nothing of it is kept."""
 
 
 def _open(tx: Transaction, caller: Caller, reference: ItemReference) -> WorkItem:

@@ -24,14 +24,22 @@ Body = Sequence[Field | NamedValues]
 """Data as a scheduler sends them: whole fields, or values by the names of fields that the item has."""
 
 
-def schedule_item(tx: Transaction, caller: Caller, new: NewWorkItem, fields: Body, offer_to: Sequence[str]) -> WorkItem:
+def schedule_item(
+    tx: Transaction,
+    caller: Caller,
+    new: NewWorkItem,
+    fields: Body,
+    offer_to: Sequence[str],
+    *,
+    guid: str | None = None,
+) -> WorkItem:
     """Create an item at version 0 on behalf of a caller, offered to the entities of these GUIDs.
 
     Whose grant holds below a unit may offer items to entities of that unit only.
     Raises NotAllowed, UnknownEntity, UnknownWorkType, InvalidField, InvalidWorkItem, InvalidRequest.
     """
     _require_to_offer(tx, caller, "scheduleWorkItem", offer_to)
-    return create_item(tx, new, fields, offer_to, by=caller.person)
+    return create_item(tx, new, fields, offer_to, by=caller.person, guid=guid)
 
 
 def schedule_item_by_model(
@@ -58,9 +66,15 @@ def schedule_item_by_model(
 
 
 def create_item(
-    tx: Transaction, new: NewWorkItem, fields: Body, offer_to: Sequence[str], *, by: Entity | None = None
+    tx: Transaction,
+    new: NewWorkItem,
+    fields: Body,
+    offer_to: Sequence[str],
+    *,
+    by: Entity | None = None,
+    guid: str | None = None,
 ) -> WorkItem:
-    """Create an item at version 0; nobody for `by` is the operator of the service.
+    """Create an item at version 0; nobody for `by` is the operator of the service. Without a GUID it gets one.
 
     Each of `offer_to` is a GUID, the name of a resource, or a name that only one other entity has.
     Raises UnknownEntity, UnknownWorkType, InvalidField, InvalidWorkItem, InvalidRequest.
@@ -70,7 +84,7 @@ def create_item(
     model = _model_of_new(tx, new, fields)
     allocated_to = _sole_resource(offered_to) if new.distribution is Distribution.ALLOCATE else None
     return work_items.add(
-        tx, new, model, guid=str(uuid.uuid4()), by=by, offered_to=offered_to, allocated_to=allocated_to
+        tx, new, model, guid=guid or str(uuid.uuid4()), by=by, offered_to=offered_to, allocated_to=allocated_to
     )
 
 

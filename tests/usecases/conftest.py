@@ -108,3 +108,19 @@ def listed(database, cast):
         return database.read(unit).result(10)
 
     return read
+
+
+@pytest.fixture
+def put_session(write):
+    """Change a version session by force."""
+
+    def by_force(guid: str, **columns: object) -> None:
+        change = sa.update(version_session).where(version_session.c.guid == guid).values(**columns)
+        write(lambda tx: tx.connection.execute(change))
+
+    return by_force
+
+
+@pytest.fixture
+def put_answers(put_session):
+    return lambda guid, text: put_session(guid, answers=text)
