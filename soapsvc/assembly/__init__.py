@@ -1,0 +1,1 @@
+"""Makes documents of templates and answers, in a process of its own."""
