@@ -1,6 +1,7 @@
 """An authority of the test's own, and the certificates and keys that it gives out."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 PASSWORD = "opens the key"
+_THIS_MACHINE = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,18 @@ class Authority:
         self.certificate.write_bytes(self._own.public_bytes(Encoding.PEM))
 
     def pair(
-        self, name: str, *, bits: int | None = None, form: str = "PKCS8", encrypted: bool = False, days: int = 1
+        self,
+        name: str,
+        *,
+        bits: int | None = None,
+        form: str = "PKCS8",
+        encrypted: bool = False,
+        days: int = 1,
+        hosts: Sequence[str] = _THIS_MACHINE,
     ) -> Pair:
-        """Make a certificate for 127.0.0.1 and localhost, of the curve P-256 or of RSA with so many bits."""
+        """Make a certificate for 127.0.0.1 and localhost or others, of the curve P-256 or of RSA with so many bits."""
         key: Any = rsa.generate_private_key(65537, bits) if bits else ec.generate_private_key(ec.SECP256R1())
-        certificate = _signed(_name(name), self._name, key, self._key, is_authority=False, days=days)
+        certificate = _signed(_name(name), self._name, key, self._key, is_authority=False, days=days, hosts=hosts)
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         pair.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
         encryption: KeySerializationEncryption = NoEncryption()
@@ -56,15 +65,29 @@ class Authority:
         return pair
 
 
+def _alternative_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
 def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 def _signed(
-    subject: x509.Name, issuer: x509.Name, key: Any, by: Any, *, is_authority: bool, days: int = 1
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: Any,
+    by: Any,
+    *,
+    is_authority: bool,
+    days: int = 1,
+    hosts: Sequence[str] = _THIS_MACHINE,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [_alternative_name(host) for host in hosts]
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
