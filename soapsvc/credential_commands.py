@@ -23,7 +23,7 @@ PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the 
 Recoverable = Annotated[
     bool, typer.Option("--recoverable", help="Keep the password sealed as well, so that PasswordDigest works.")
 ]
-_NO_KEYS = "The setting secret_key_file must name a file of keys: `soapsvc secret-key new` makes one"
+_NO_KEYS = "secret_key_file must name a file of keys, which `soapsvc secret-key new` makes, or secret_keys have some"
 Client = Annotated[str, typer.Option(help="The client that the principal belongs to.")]
 
 
@@ -41,9 +41,9 @@ def read_password(password_stdin: bool, recoverable: bool) -> tuple[str, str | N
 
 
 def _keys() -> "Vault | None":
-    from soapsvc.usecases import vault
+    from soapsvc import secret_keys
 
-    return vault.load(settings.load({}).settings.secret_key_file)
+    return secret_keys.named_vault(settings.load({}).settings)
 
 
 def _first_line_of_input() -> str:
@@ -167,12 +167,14 @@ def secret_key_new(file: Path) -> None:
 
 @secret_key.command("reseal")
 def secret_key_reseal() -> None:
-    """Seal all secrets anew with the first key of the file, so that older keys can be taken out of it."""
+    """Seal all secrets anew with the first key, so that older keys can be taken away."""
+    from soapsvc import secret_keys
     from soapsvc.usecases import sealing
 
-    keys = _keys()
-    if keys is None:
+    loaded = settings.load({}).settings
+    keys, of_callbacks = secret_keys.named_vault(loaded), secret_keys.callback_secrets(loaded, makes_keys=False)
+    if not of_callbacks.has_keys:
         raise InvalidRequest(_NO_KEYS)
     with opened_database() as database:
-        count = database.write(lambda tx: sealing.reseal(tx, keys)).result()
+        count = database.write(lambda tx: sealing.reseal(tx, keys, of_callbacks)).result()
     say(f"{count} secrets sealed anew")

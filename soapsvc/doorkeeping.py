@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from soapsvc.origin import Proxies, networks_of
+from soapsvc.secret_keys import named_vault
 from soapsvc.settings import Settings
 from soapsvc.storage.database import Clock, Database
-from soapsvc.usecases import vault
 from soapsvc.usecases.digests import DigestSignIn
 from soapsvc.usecases.doorkeeper import Doorkeeper
 from soapsvc.usecases.sign_in import SignIn
@@ -28,7 +28,7 @@ class Doorkeeping:
 
 def built(settings: Settings, database: Database, tenancies: KnownTenancies, clock: Clock) -> Doorkeeping:
     """Build it all over a database. Raises StorageUnavailable where the secret key file cannot be used."""
-    keys = vault.load(settings.secret_key_file)
+    keys = named_vault(settings)
     single_uses = SingleUses(
         database,
         skew_seconds=settings.clock_skew_seconds,

@@ -1,6 +1,9 @@
-"""Secrets at rest that must be read again: sealed with keys from a file outside the database."""
+"""Secrets at rest that must be read again: sealed with keys from outside the database."""
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -12,7 +15,7 @@ _PLAIN = "plain:"
 
 
 class Vault:
-    """Seals with the first key of a file, and opens with any: so keys are replaced one by one."""
+    """Seals with the first of some keys, and opens with any: so keys are replaced one by one."""
 
     def __init__(self, keys: list[str]) -> None:
         self._keys = MultiFernet([Fernet(key) for key in keys])
@@ -22,26 +25,25 @@ class Vault:
         return _SEALED + self._keys.encrypt(secret.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """Read a sealed secret. Raises StorageUnavailable where it was sealed with a key that the file has no more."""
+        """Read a sealed secret. Raises StorageUnavailable where it was sealed with a key that is none of them."""
         try:
             return self._keys.decrypt(sealed.removeprefix(_SEALED)).decode()
         except InvalidToken:
-            raise StorageUnavailable("A secret was sealed with a key that the secret key file does not have") from None
+            raise StorageUnavailable("A secret was sealed with a key that the service does not have any more") from None
 
 
-def load(file: str | None) -> Vault | None:
-    """Read the file of keys, if there is to be one. Raises StorageUnavailable with a sentence."""
-    if file is None:
-        return None
-    keys = _keys_in(Path(file))
+def keys_in(path: Path) -> list[str]:
+    """Read a file of keys, of which it has one at least. Raises StorageUnavailable with a sentence."""
+    keys = _lines_of(path)
     try:
         if not keys:
             raise ValueError
-        return Vault(keys)
+        Vault(keys)
     except ValueError:
         raise StorageUnavailable(
-            f"The secret key file {file} holds something else than keys: `soapsvc secret-key new` makes one"
+            f"The secret key file {path} holds something else than keys: `soapsvc secret-key new` makes one"
         ) from None
+    return keys
 
 
 def protect(vault: Vault | None, secret: str) -> str:
@@ -54,7 +56,7 @@ def reveal(vault: Vault | None, kept: str) -> str:
     if kept.startswith(_PLAIN):
         return kept.removeprefix(_PLAIN)
     if vault is None:
-        raise StorageUnavailable("A secret is sealed, and the setting secret_key_file names no keys")
+        raise StorageUnavailable("A secret is sealed, and neither secret_keys nor secret_key_file names keys")
     return vault.open(kept)
 
 
@@ -63,20 +65,47 @@ def add_key(path: Path) -> int:
 
     Raises StorageUnavailable where the file cannot be read or written.
     """
-    keys = [Fernet.generate_key().decode(), *(_keys_in(path) if path.exists() else [])]
+    keys = [Fernet.generate_key().decode(), *(_lines_of(path) if path.exists() else [])]
     draft = path.with_name(f"{path.name}.new")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write("".join(f"{key}\n" for key in keys))
-            file.flush()
-            os.fsync(file.fileno())
+    with _telling_of(path):
+        _write(draft, keys)
         draft.replace(path)
-    except OSError as error:
-        raise StorageUnavailable(f"The secret key file {path} cannot be written: {error.strerror}") from None
     return len(keys)
 
 
-def _keys_in(path: Path) -> list[str]:
+def make_keys(path: Path) -> None:
+    """Make a file with a key, for its owner's eyes alone, unless there is one; several may try at once.
+
+    Raises StorageUnavailable where it cannot be written.
+    """
+    if path.exists():
+        return
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    with _telling_of(path):
+        _write(draft, [Fernet.generate_key().decode()])
+        try:
+            with suppress(FileExistsError):  # whoever was first has made the one that counts
+                os.link(draft, path)
+        finally:
+            draft.unlink()
+
+
+def _write(path: Path, keys: list[str]) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write("".join(f"{key}\n" for key in keys))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _telling_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(f"The secret key file {path} cannot be written: {error.strerror}") from None
+
+
+def _lines_of(path: Path) -> list[str]:
     try:
         lines = [line.strip() for line in path.read_text("ascii").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

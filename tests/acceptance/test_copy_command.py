@@ -48,7 +48,7 @@ def keys(tmp_path: Path) -> Path:
 @pytest.fixture
 def lived(database_path: Path, database: InTenancy, cast: People, pended: WorkItem, keys: Path) -> Path:
     """A service on SQLite with a past: two tenancies, an item at version 2, a secret for digests, a program."""
-    sealer = vault.load(str(keys))
+    sealer = vault.Vault(vault.keys_in(keys))
     assert sealer is not None
 
     def live(tx: object) -> None:

@@ -17,6 +17,7 @@ import pytest
 from soapsvc.domain.credentials import Scope
 from soapsvc.testing.in_process import Answer
 from soapsvc.usecases import people, principals, sealing, token_keys, vault
+from soapsvc.usecases.callback_targets import CallbackSecrets
 from tests.conftest import Soap
 from tests.soap.conftest import running
 from tests.support.soap import envelope, request, username_token
@@ -54,7 +55,7 @@ class Guarded:
 def guarded_service(template: Path, tmp_path: Path) -> Iterator[Guarded]:
     """Run a service that keeps recoverable secrets, and gives tokens; at its end it writes all that it has noted."""
     vault.add_key(tmp_path / "keys")
-    keys = vault.load(str(tmp_path / "keys"))
+    keys = vault.Vault(vault.keys_in(tmp_path / "keys"))
     assert keys is not None
     options = {"secret_key_file": str(tmp_path / "keys"), "throttle_account_failures": 2}
     with running(template, tmp_path, **options) as soap:
@@ -123,8 +124,8 @@ def _show_all_secrets(guarded: Guarded) -> str:
         guarded.ask_for_token("/oauth/token", form, FORM)
         names = {"ClientName": "hd", "PrincipalName": "robot", "PrincipalPassword": secret}
         guarded.ask_for_token("/HdaAuth/Authorize/ServicePrincipalLogIn", json.dumps(names)[: -1 if secret else 1], {})
-    keys = vault.load(str(guarded.path.parent / "keys"))
+    keys = vault.Vault(vault.keys_in(guarded.path.parent / "keys"))
     assert keys is not None
     guarded.soap.database.write(lambda tx: token_keys.rotate(tx, keys)).result(10)
-    guarded.soap.database.database.write(lambda tx: sealing.reseal(tx, keys)).result(10)
+    guarded.soap.database.database.write(lambda tx: sealing.reseal(tx, keys, CallbackSecrets([]))).result(10)
     return token

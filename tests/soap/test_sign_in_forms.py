@@ -50,7 +50,7 @@ def digests(template: Path, tmp_path_factory: pytest.TempPathFactory, moved: Mov
     """A service with a secret key, where dora may sign in by digest, and where an item is offered to all."""
     folder = tmp_path_factory.mktemp("digests")
     vault.add_key(folder / "keys")
-    keys = vault.load(str(folder / "keys"))
+    keys = vault.Vault(vault.keys_in(folder / "keys"))
     assert keys is not None
     with running(template, folder, ahead=moved, secret_key_file=str(folder / "keys"), throttle_seconds=0) as soap:
         for name in ("dora", "emil"):

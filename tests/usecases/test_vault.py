@@ -11,11 +11,13 @@ from soapsvc.storage import recoverable_secrets, token_keys
 from soapsvc.storage.database import InTenancy
 from soapsvc.usecases import people, sealing, tenancies, vault
 from soapsvc.usecases import token_keys as keys_of_tokens
+from soapsvc.usecases.callback_targets import CallbackSecrets
 from soapsvc.usecases.digests import DigestSignIn
 from soapsvc.usecases.throttle import NOT_AUTHENTICATED, Throttle
 from tests.conftest import DEFAULT_TENANCY
 
 SECRET = "correct horse"
+NOTHING_FOR_CALLBACKS = CallbackSecrets([])
 
 
 class CountingVault(vault.Vault):
@@ -36,11 +38,11 @@ def key_file(tmp_path):
 
 
 def test_what_is_sealed_shows_nothing_and_opens_again(key_file):
-    one = vault.load(str(key_file))
+    one = vault.Vault(vault.keys_in(key_file))
     sealed = one.seal(SECRET)
     assert SECRET not in sealed
     assert one.seal(SECRET) != sealed
-    assert vault.load(str(key_file)).open(sealed) == SECRET
+    assert vault.Vault(vault.keys_in(key_file)).open(sealed) == SECRET
 
 
 def test_whoever_signs_in_by_digest_costs_one_unsealing_whether_he_exists_or_not(key_file, write, whole_database):
@@ -60,13 +62,13 @@ def test_whoever_signs_in_by_digest_costs_one_unsealing_whether_he_exists_or_not
 
 def test_the_secrets_of_all_tenancies_are_sealed_anew(key_file, write, database, whole_database):
     acme = InTenancy(whole_database, write(lambda tx: tenancies.add_tenancy(tx, "acme")).id)
-    old = vault.load(str(key_file))
+    old = vault.Vault(vault.keys_in(key_file))
     acme.write(lambda tx: people.add_person(tx, name="eve", guid=None, password_hash="x", sealed=old.seal(SECRET)))
     for side in (acme, database):
         side.write(lambda tx: keys_of_tokens.signing_key(tx, old)).result(10)
     vault.add_key(key_file)
-    newer = vault.load(str(key_file))
-    assert whole_database.write(lambda tx: sealing.reseal(tx, newer)).result(10) == 3
+    newer = vault.Vault(vault.keys_in(key_file))
+    assert whole_database.write(lambda tx: sealing.reseal(tx, newer, NOTHING_FOR_CALLBACKS)).result(10) == 3
     newest = vault.Vault([key_file.read_text().splitlines()[0]])
     (sealed,) = acme.read(recoverable_secrets.every).result(10)
     assert newest.open(sealed[1]) == SECRET
@@ -81,33 +83,33 @@ def test_a_file_of_keys_is_for_its_owner_alone(key_file):
 
 
 def test_a_new_key_seals_and_an_old_one_still_opens_until_it_is_taken_out(key_file):
-    sealed = vault.load(str(key_file)).seal(SECRET)
+    sealed = vault.Vault(vault.keys_in(key_file)).seal(SECRET)
     vault.add_key(key_file)
-    newer = vault.load(str(key_file))
+    newer = vault.Vault(vault.keys_in(key_file))
     assert newer.open(sealed) == SECRET
     key_file.write_text(f"# the newest\n{key_file.read_text().splitlines()[0]}\n\n")
-    only_new = vault.load(str(key_file))
+    only_new = vault.Vault(vault.keys_in(key_file))
     assert only_new.open(newer.seal(SECRET)) == SECRET
     with pytest.raises(StorageUnavailable):
         only_new.open(sealed)
 
 
 def test_all_that_is_sealed_can_be_sealed_anew_before_an_old_key_goes(key_file, write):
-    old = vault.load(str(key_file))
+    old = vault.Vault(vault.keys_in(key_file))
     write(lambda tx: people.set_password(tx, "ana", "hash", old.seal(SECRET)))
     kid = write(lambda tx: keys_of_tokens.rotate(tx, old))
     vault.add_key(key_file)
-    assert write(lambda tx: sealing.reseal(tx, vault.load(str(key_file)))) == 2
+    assert write(lambda tx: sealing.reseal(tx, vault.Vault(vault.keys_in(key_file)), NOTHING_FOR_CALLBACKS)) == 2
 
     key_file.write_text(key_file.read_text().splitlines()[0])
-    only_new = vault.load(str(key_file))
+    only_new = vault.Vault(vault.keys_in(key_file))
     _, sealed = write(lambda tx: recoverable_secrets.find(tx, "ana"))
     assert only_new.open(sealed) == SECRET
     assert write(lambda tx: keys_of_tokens.signing_key(tx, only_new))[0] == kid
 
 
 def test_private_keys_are_sealed_where_there_is_a_vault(key_file, write):
-    write(lambda tx: keys_of_tokens.rotate(tx, vault.load(str(key_file))))
+    write(lambda tx: keys_of_tokens.rotate(tx, vault.Vault(vault.keys_in(key_file))))
     assert "PRIVATE" not in write(token_keys.signing).private_key
     with pytest.raises(StorageUnavailable, match="secret_key_file"):
         write(lambda tx: keys_of_tokens.signing_key(tx, None))
@@ -122,7 +124,7 @@ def test_a_replaced_key_keeps_only_its_public_half(write):
 
 
 def test_a_new_password_takes_the_old_sealed_one_away(key_file, write):
-    one = vault.load(str(key_file))
+    one = vault.Vault(vault.keys_in(key_file))
     write(lambda tx: people.set_password(tx, "ana", "hash", one.seal(SECRET)))
     write(lambda tx: people.set_password(tx, "ana", "other hash"))
     assert write(lambda tx: recoverable_secrets.find(tx, "ana")) is None
@@ -133,10 +135,9 @@ def test_a_file_that_holds_no_keys_is_a_sentence(tmp_path, content):
     path = tmp_path / "keys"
     path.write_text(content)
     with pytest.raises(StorageUnavailable, match="secret key file"):
-        vault.load(str(path))
+        vault.Vault(vault.keys_in(path))
 
 
 def test_a_file_that_is_missing_is_a_sentence(tmp_path):
     with pytest.raises(StorageUnavailable, match="cannot be read"):
-        vault.load(str(tmp_path / "nothing"))
-    assert vault.load(None) is None
+        vault.Vault(vault.keys_in(tmp_path / "nothing"))
