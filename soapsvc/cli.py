@@ -14,6 +14,7 @@ from soapsvc import (
     copy_commands,
     credential_commands,
     org_commands,
+    package_commands,
     tenancy_commands,
     verification,
 )
@@ -48,6 +49,7 @@ app.command("copy")(copy_commands.copy)
 user.command("set-password")(credential_commands.user_set_password)
 user.command("disable")(credential_commands.user_disable)
 user.command("enable")(credential_commands.user_enable)
+app.add_typer(package_commands.app, name="package")
 
 Scope = Annotated[str | None, typer.Option(help="The unit below which it holds; everywhere unless given.")]
 _ITEMS_A_TRANSACTION = 500
@@ -87,6 +89,18 @@ def serve(
         if introduction is not None:
             say(introduction)
         serving.serve(settings, tls)
+
+
+@app.command()
+def work() -> None:
+    """Do what is due in the background, beside a service on the same database, until told to stop."""
+    settings = _load()
+    from soapsvc import observe, wiring, working
+
+    observe.configure_logging(level=settings.log_level, format=settings.log_format)
+    with wiring.opened_database(settings) as database:
+        say(f"soapsvc {__version__} is working on {settings.database}")
+        working.work_until_told(database, settings)
 
 
 @app.command()

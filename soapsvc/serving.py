@@ -35,11 +35,12 @@ from soapsvc.storage.database import Clock, Database, InTenancy, open_database, 
 from soapsvc.storage.list_changes import ListChanges
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.neighbours import Neighbour, Neighbours
-from soapsvc.usecases import repeats, single_use, timers, token_keys
+from soapsvc.usecases import idempotency, repeats, single_use, timers, token_keys
 from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
 from soapsvc.usecases.work_lists import ListLimits
 from soapsvc.wiring import database_url, limits_of
+from soapsvc.working import Worker, working
 
 if TYPE_CHECKING:
     from soapsvc.tls import Tls
@@ -55,13 +56,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: its front, its database, what waits to be recorded, and who waits for changes of lists."""
+    """A running service: its front, its database, what waits to be recorded, and who waits for changes of lists.
+
+    `worker` does what is due in the background.
+    """
 
     application: Front
     database: Database
     tenancies: KnownTenancies
     witness: Witness
     lists: ListChanges
+    worker: Worker
 
     @property
     def default_tenancy(self) -> InTenancy:
@@ -113,7 +118,8 @@ def opened_part(
         try:
             database.hear_others()
             doors = _doors(settings, database, doorkeeping, witness)
-            yield Service(Front(doors, database), database, tenancies, witness, memories.lists)
+            with working(database, settings) as worker:
+                yield Service(Front(doors, database), database, tenancies, witness, memories.lists, worker)
         finally:
             doorkeeping.sign_in.close()
     finally:
@@ -351,7 +357,12 @@ async def _sweep(database: Database) -> None:
         try:
             while await database.written(portion, is_long=True):
                 pass
-            for forget_old in (repeats.forget_old, single_use.forget_old, token_keys.forget_old):
+            for forget_old in (
+                repeats.forget_old,
+                single_use.forget_old,
+                token_keys.forget_old,
+                idempotency.forget_old,
+            ):
                 await database.written(forget_old, is_long=True)
         except Exception:  # whatever it is, hidden items must not stay hidden for it
             _log.exception("the sweep failed; it will try again")

@@ -1,5 +1,6 @@
 """Every setting of the service: from the command line, the environment (SOAPSVC_…), a TOML file, or its default."""
 
+import logging
 import os
 import re
 import tomllib
@@ -16,6 +17,24 @@ from soapsvc.origin import networks_of
 PREFIX = "SOAPSVC_"
 FILE_VARIABLE = f"{PREFIX}CONFIG"
 DEFAULT_FILE = Path("soapsvc.toml")
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+
+_BY_OUR_NAME = {
+    f"{ours}_session_synchronous_{what}_ms": f"{published}SessionSynchronous{What}Ms"
+    for ours, published in (("save_and_close", "SaveAndClose"), ("complete", "Complete"))
+    for what, What in (("timeout", "Timeout"), ("polling_interval", "PollingInterval"))
+}
+MISSPELT = {
+    published.replace("SaveAndClose", "SaveAndCloss"): ours
+    for ours, published in _BY_OUR_NAME.items()
+    if published.startswith("SaveAndClose")
+}
+"""A slip of the pen in the published contract, which settings in the field may have taken over."""
+
+PUBLISHED: Mapping[str, str] = {published: ours for ours, published in _BY_OUR_NAME.items()} | MISSPELT
+"""Settings that have a published name, which a settings file or the environment may use in place of ours."""
+
+_log = logging.getLogger(__name__)
 
 
 class InvalidSettings(Exception):
@@ -47,6 +66,18 @@ def _header_name(name: str | None) -> str | None:
 
 def _hide(found: re.Match[str]) -> str:
     return f"{found[1]}***@" if found[1] else f"{found[2]}***"
+
+
+def _waits(text: str) -> str:
+    if not all(part.strip().isdecimal() and 0 < int(part) <= 604_800 for part in text.split(",")):
+        raise ValueError("it must be whole seconds, from 1 to 604800, divided by commas")
+    return text
+
+
+def _keys(text: str | None) -> str | None:
+    if text is not None and not all(_KEY.fullmatch(key.strip()) for key in text.split(",")):
+        raise ValueError("it must be keys of 32 bytes in base64 for URLs, divided by commas")
+    return text
 
 
 class Settings(BaseModel):
@@ -85,8 +116,11 @@ class Settings(BaseModel):
     single_uses: int = Field(
         100_000, ge=100, le=10_000_000, description="The most UsernameTokens with a Nonce that are remembered at once"
     )
+    secret_keys: Annotated[str | None, AfterValidator(_keys)] = Field(
+        None, repr=False, description="Keys that seal what must be read again, with commas: the first seals, all open"
+    )
     secret_key_file: str | None = Field(
-        None, description="A file of keys that seal what must be read again; without it no PasswordDigest is accepted"
+        None, description="A file of such keys, which come after those; without either no PasswordDigest is accepted"
     )
     token_seconds: int = Field(
         3_600, ge=1, le=86_400, description="How long a token is valid, unless its principal has a time of its own"
@@ -141,6 +175,61 @@ class Settings(BaseModel):
     tls_client_ca: str | None = Field(
         None, description="The file of the authorities, in PEM, of which every client must have a certificate"
     )
+    callback_http: bool = Field(False, description="Whether callbacks may go to http:// addresses too")
+    callback_networks: Annotated[str | None, AfterValidator(_networks)] = Field(
+        None, description="Networks that callbacks may go to although they are not public, in CIDR form, with commas"
+    )
+    callback_seconds: float = Field(
+        20.0,
+        gt=0,
+        le=60,
+        description="How long a try of a callback may take, from the look-up of the name to the answer",
+    )
+    callback_retries: Annotated[str, AfterValidator(_waits)] = Field(
+        "5,300,1800,7200,18000,36000,50400,72000,86400",
+        description="The seconds to wait after each failed try of a callback but the last",
+    )
+    callback_jitter: float = Field(
+        0.2, ge=0, lt=1, description="By what share of it each wait between tries may differ by chance"
+    )
+    callback_slots: int = Field(16, ge=1, le=256, description="The most callbacks that are tried at once")
+    callback_slots_per_host: int = Field(
+        4, ge=1, le=256, description="The most callbacks that are tried at once at one receiver's host"
+    )
+    save_and_close_session_synchronous_timeout_ms: int = Field(
+        20_000,
+        ge=0,
+        description="How long SaveAndClose is waited for before it is answered that it goes on; 0: not at all",
+    )
+    save_and_close_session_synchronous_polling_interval_ms: int = Field(
+        5_000, ge=0, description="How often a waiting SaveAndClose looks at the database, besides being woken; 0: never"
+    )
+    complete_session_synchronous_timeout_ms: int = Field(
+        20_000, ge=0, description="How long Complete is waited for before it is answered that it goes on; 0: not at all"
+    )
+    complete_session_synchronous_polling_interval_ms: int = Field(
+        5_000, ge=0, description="How often a waiting Complete looks at the database, besides being woken; 0: never"
+    )
+    response_code: Literal["split", "always200", "always202"] = Field(
+        "split",
+        description="How SaveAndClose and Complete are answered: 200 when done and 202 while not, or always one",
+    )
+    waiters: int = Field(
+        1_000,
+        ge=0,
+        description="The most requests that wait for an operation; further ones are answered that it goes on",
+    )
+    save_slots: int = Field(4, ge=1, le=64, description="The most SaveAndClose that one process does at a time")
+    complete_slots: int = Field(2, ge=1, le=64, description="The most Complete that one process does at a time")
+    job_attempts: int = Field(5, ge=1, le=100, description="How often an operation is tried before it has failed")
+    lease_seconds: float = Field(
+        15.0, ge=0.1, le=3600, description="After how long without a sign of life others take up a worker's jobs"
+    )
+    assembly_seconds: float = Field(10.0, gt=0, le=300, description="How long the documents of a version may take")
+    assembly_memory_bytes: int = Field(
+        512_000_000, ge=128_000_000, description="The most memory that assembling documents takes"
+    )
+    document_bytes: int = Field(10_000_000, ge=1_000, description="The most bytes that the documents of a version have")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged"
     )
@@ -149,8 +238,13 @@ class Settings(BaseModel):
     )
 
     def shown(self, name: str) -> Any:
-        """Give a setting's value as it may be printed: without the password that a database's URL may hold."""
+        """Give a setting's value as it may be printed: without the password that a database's URL may hold.
+
+        Of a secret only that there is one.
+        """
         value = getattr(self, name)
+        if value is not None and not type(self).model_fields[name].repr:
+            return "set"
         return re.sub(r"(//[^:/@]*:).*@|(\bpassword=)[^&]*", _hide, value) if name == "database" else value
 
     @property
@@ -175,7 +269,8 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
     Raises InvalidSettings.
     """
     file, from_file = _file_values(environment)
-    from_environment = {
+    from_file = _by_our_names(from_file)
+    from_environment = _by_our_names({name: value for name, value in environment.items() if name in PUBLISHED}) | {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
         if name.startswith(PREFIX) and name != FILE_VARIABLE
@@ -196,6 +291,13 @@ def load(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
         raise InvalidSettings(_sentence(error, origins)) from None
 
 
+def _by_our_names(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings that came by their published names by ours."""
+    for name in MISSPELT.keys() & given.keys():
+        _log.warning("the setting %s is taken for %s", name, name.replace("Closs", "Close"))
+    return {PUBLISHED.get(name, name): value for name, value in given.items()}
+
+
 def _file_values(environment: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:
     named = environment.get(FILE_VARIABLE)
     file = Path(named or DEFAULT_FILE)
@@ -212,6 +314,8 @@ def _sentence(error: ValidationError, origins: Mapping[str, str]) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     name = str(first["loc"][0])
     shown = f"{PREFIX}{name.upper()}" if origins[name] == "environment" else name
+    if name in _BY_OUR_NAME:
+        shown = f"{shown}, published as {_BY_OUR_NAME[name]},"
     if first["type"] == "extra_forbidden":
         return f"There is no setting {shown} (from: {origins[name]}); `soapsvc settings` lists all"
     return f"The setting {shown} (from: {origins[name]}) cannot be used: {first['msg']}"

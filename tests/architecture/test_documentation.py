@@ -23,7 +23,7 @@ OPERATIONS_PAGE = pages.page("docs/operations.md")
 STATES_PAGE = pages.page("docs/states.md")
 RUNNING_PAGE = pages.page("docs/running.md")
 CLIENT_PAGE = pages.page("docs/python-client.md")
-NEVER_MOVE = {Action.SET_PRIORITY, Action.RESCHEDULE}
+NEVER_MOVE = {Action.SET_PRIORITY, Action.RESCHEDULE, Action.CHANGE_ANSWERS}
 WSDL = {"wsdl": "http://schemas.xmlsoap.org/wsdl/"}
 
 

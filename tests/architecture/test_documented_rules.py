@@ -18,7 +18,7 @@ WORK_TYPES = pages.section(RUNNING_PAGE, "## Work types")
 (EXAMPLE,) = pages.blocks(WORK_TYPES, "yaml")
 NEVER_CHANGE = {
     "id", "guid", "version", "name", "description", "distribution", "group_id", "work_type_id", "attributes",
-    "context", "history_hash",
+    "context", "history_hash", "template_package_id", "running",
 }  # fmt: skip
 
 
