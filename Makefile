@@ -60,7 +60,7 @@ test-clients: $(VENV)/stamp-dev ## call the service with clients of other makes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/clients/run $(ARGS)
 
 prove: $(VENV)/stamp-dev ## prove that nothing acknowledged is lost, and compare with a model: about half an hour
-	@SOAPSVC_PROOF=long $(PY) -m pytest tests/proof tests/acceptance/test_against_a_model.py --timeout 900 -s -v $(ARGS)
+	@SOAPSVC_PROOF=long $(PY) -m pytest tests/proof tests/acceptance/test_against_a_model.py tests/acceptance/test_killed_at_every_step.py --timeout 900 -s -v $(ARGS)
 
 bench: $(VENV)/stamp-dev ## race against services made with other SOAP stacks, and verify
 	@$(PY) -m bench.race $(ARGS)

@@ -99,7 +99,7 @@ def work() -> None:
 
     observe.configure_logging(level=settings.log_level, format=settings.log_format)
     with wiring.opened_database(settings) as database:
-        say(f"soapsvc {__version__} is working on {settings.database}")
+        say(f"soapsvc {__version__} is working on {settings.shown('database')}")
         working.work_until_told(database, settings)
 
 

@@ -11,13 +11,13 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server
 
-from soapsvc import auth_door, processes
+from soapsvc import auth_door, chores, processes
 from soapsvc.auth_door import AuthDoor
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.doorkeeping import Doorkeeping, built
@@ -30,12 +30,11 @@ from soapsvc.soap import contract
 from soapsvc.soap.application import DoorLimits, SoapApplication
 from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import SERVICES
-from soapsvc.storage import list_marks, schema
+from soapsvc.storage import schema
 from soapsvc.storage.database import Clock, Database, InTenancy, open_database, real_time
 from soapsvc.storage.list_changes import ListChanges
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.neighbours import Neighbour, Neighbours
-from soapsvc.usecases import idempotency, repeats, single_use, timers, token_keys
 from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
 from soapsvc.usecases.work_lists import ListLimits
@@ -45,8 +44,6 @@ from soapsvc.working import Worker, working
 if TYPE_CHECKING:
     from soapsvc.tls import Tls
 
-SWEEP_SECONDS = 1.0
-SWEEP_PORTION = 100
 _LISTENING_SECONDS = 10.0
 _PORT_SECONDS = 1.0
 """How long a port may still be taken by the processes of a service that was killed just now."""
@@ -117,8 +114,8 @@ def opened_part(
         doorkeeping = built(settings, database, tenancies, clock)
         try:
             database.hear_others()
-            doors = _doors(settings, database, doorkeeping, witness)
             with working(database, settings) as worker:
+                doors = _doors(settings, database, doorkeeping, witness)
                 yield Service(Front(doors, database), database, tenancies, witness, memories.lists, worker)
         finally:
             doorkeeping.sign_in.close()
@@ -267,6 +264,7 @@ def in_thread(service: Service, settings: Settings) -> Iterator[None]:
         yield
     finally:
         service.lists.close()
+        service.worker.operations.close()
         loop.call_soon_threadsafe(server.stop)
         thread.join()
         loop.close()
@@ -328,12 +326,21 @@ def _use_tls(server: Server, tls: "Tls") -> None:
 
 async def _serve(service: Service, settings: Settings, tls: "Tls | None", *, sweeps: bool = True) -> None:
     server = _server(service, settings, tls)
-    tasks = [asyncio.create_task(_keep_recording(service.witness)), asyncio.create_task(_keep_looking(service))]
+    tasks = [
+        asyncio.create_task(chores.keep_recording(service.witness)),
+        asyncio.create_task(chores.keep_looking(service.database, service.lists)),
+    ]
     if sweeps:
-        tasks.append(asyncio.create_task(_sweep(service.database)))
+        delivered = timedelta(days=settings.delivery_days)
+        tasks.append(asyncio.create_task(chores.sweep(service.database, deliveries_kept=delivered)))
+
+    def stop() -> None:
+        service.worker.operations.close()  # who waits is told how far it is; what is at work comes to its end
+        server.stop()  # type: ignore[no-untyped-call]
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _drain, service, settings.drain_seconds, server.stop)
+        loop.add_signal_handler(number, _drain, service, settings.drain_seconds, stop)
     await server.serve()
     for task in tasks:
         task.cancel()
@@ -348,49 +355,3 @@ def _drain(service: Service, seconds: float, stop: Callable[[], None]) -> None:
     else:
         asyncio.get_running_loop().call_later(seconds, stop)
     front.is_draining = True
-
-
-async def _sweep(database: Database) -> None:
-    """Do what is due by the clock, about once a second, in portions that leave room for callers between them."""
-    portion = partial(timers.bring_back_due_anywhere, most=SWEEP_PORTION)
-    while True:
-        try:
-            while await database.written(portion, is_long=True):
-                pass
-            for forget_old in (
-                repeats.forget_old,
-                single_use.forget_old,
-                token_keys.forget_old,
-                idempotency.forget_old,
-            ):
-                await database.written(forget_old, is_long=True)
-        except Exception:  # whatever it is, hidden items must not stay hidden for it
-            _log.exception("the sweep failed; it will try again")
-        await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def _keep_looking(service: Service) -> None:
-    """Look about once a second, for all who wait, for what other processes, nodes and commands have changed."""
-    point, organisation = None, -1
-    while True:
-        try:
-            before = service.database.changes()
-            point, lists = await service.database.seen(partial(list_marks.changed_anywhere, since=point))
-            if lists is None or before != organisation:
-                service.lists.note_all()
-            else:
-                service.lists.note(lists)
-            organisation = before
-        except Exception:  # whatever it is, those who wait shall be told later
-            _log.exception("what has become of work lists could not be looked at; it will be tried again")
-        await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def _keep_recording(witness: Witness) -> None:
-    """Write to the audit log what was noted while requests were answered, about once a second."""
-    while True:
-        await asyncio.sleep(SWEEP_SECONDS)
-        try:
-            await witness.flush()
-        except Exception:  # whatever it is, the next entries must not be lost for it
-            _log.exception("the audit log could not be written; it will be tried again")

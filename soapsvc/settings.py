@@ -196,6 +196,12 @@ class Settings(BaseModel):
     callback_slots_per_host: int = Field(
         4, ge=1, le=256, description="The most callbacks that are tried at once at one receiver's host"
     )
+    delivery_days: int = Field(
+        30,
+        ge=1,
+        le=3_650,
+        description="How many days callbacks are kept, with their log, that arrived or were given up",
+    )
     save_and_close_session_synchronous_timeout_ms: int = Field(
         20_000,
         ge=0,

@@ -131,6 +131,10 @@ class VersionOperations:
         self._waiters = waiters
         self._patience = patience
 
+    def close(self) -> None:
+        """Let everybody who waits go with what is known, and nobody wait any more: the process is about to end."""
+        self._waiters.close()
+
     async def save_and_close(
         self, caller: Caller, target: Target, *, callback: Callback | None = None, wait: float | None = None
     ) -> Outcome:
@@ -194,4 +198,6 @@ class VersionOperations:
             await waiter.wait(min(left, polling) if polling else left)
             item, session = await tenancy.seen(lambda tx: versions.get_version(tx, caller, latest))
             outcome = Outcome(item=item, session=session)
+            if self._waiters.is_closed:
+                break
         return outcome

@@ -38,6 +38,8 @@ class Waiters:
         self._lock = threading.Lock()
         self._count = 0
         self._waiting: dict[str, list[Waiter]] = {}
+        self.is_closed = False
+        """Whether nobody shall wait any more."""
 
     @contextmanager
     def place(self, operation: str) -> Iterator[Waiter | None]:
@@ -56,9 +58,17 @@ class Waiters:
         for one in waiting:
             one.wake()
 
+    def close(self) -> None:
+        """Let everybody who waits go, and nobody wait any more, from any thread."""
+        with self._lock:
+            self.is_closed = True
+            waiting = [waiter for waiters in self._waiting.values() for waiter in waiters]
+        for one in waiting:
+            one.wake()
+
     def _enter(self, operation: str) -> Waiter | None:
         with self._lock:
-            if self._count >= self._most:
+            if self.is_closed or self._count >= self._most:
                 return None
             self._count += 1
             waiter = Waiter()

@@ -70,15 +70,10 @@ _RESEAL = Statement(
     .where(_IS_THAT, delivery.c.sealed_secret == sa.bindparam("sealed"))
     .values(sealed_secret=sa.bindparam("new_sealed"))
 )
+_IS_OLD = delivery.c.ended_at <= sa.bindparam("until", type_=Moment)
+_OLDEST = sa.select(delivery.c.id).where(_IS_OLD).order_by(delivery.c.ended_at).limit(sa.bindparam("most"))
 _FORGET = Statement(
-    sa.delete(delivery).where(
-        delivery.c.id.in_(
-            sa.select(delivery.c.id)
-            .where(delivery.c.ended_at <= sa.bindparam("until", type_=Moment))
-            .order_by(delivery.c.ended_at)
-            .limit(sa.bindparam("most"))
-        )
-    ),
+    sa.delete(delivery).where(delivery.c.id.in_(_OLDEST), _IS_OLD),  # of one that begins again meanwhile it is not so
     across_tenancies=True,  # how long they are kept is the same for all
 )
 

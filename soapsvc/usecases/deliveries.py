@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from soapsvc.callbacks import signing
 from soapsvc.callbacks.sender import Sender
@@ -185,6 +185,11 @@ def replay(
     jobs.enqueue(tx, JOB_KIND, str(delivery_id))
     (now,) = (one for one in list_deliveries(tx, caller, reference, version_guid) if one.id == delivery_id)
     return now
+
+
+def forget_old(tx: Transaction, *, kept: timedelta, most: int) -> int:
+    """Delete deliveries of all tenancies that ended so long ago, each with its log, at most so many; say how many."""
+    return deliveries.forget(tx, until=tx.now() - kept, most=most)
 
 
 def _listed(one: Delivery, attempts: Sequence[AttemptEntry]) -> ListedDelivery:

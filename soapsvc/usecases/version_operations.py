@@ -79,7 +79,8 @@ def accept(
     access.require_for_item(tx, caller, item, action)
     session = versions.session_of(tx, item.id, target.session)
     if _is_recognised(tx, session, request):
-        return Accepted(item=item, session=session, operation=session.operation)
+        # Read behind its session, the item is not older: an end that is told of comes with its version.
+        return Accepted(item=work_items.get(tx, item.id), session=session, operation=session.operation)
     item = access.item_to_change(tx, caller, ItemReference(id=item.id, version=target.version), action)
     if session.state not in OPEN or item.session != session.guid:
         raise WrongState(item.id, state=session.state, operation=request.kind)

@@ -1,4 +1,7 @@
-"""Killed at whatever step, an operation comes to one final state, with one version and one delivery."""
+"""Killed at whatever step, an operation comes to one final state, with one version and one delivery.
+
+`SOAPSVC_PROOF=long`, as `make prove` has it, does it on PostgreSQL too.
+"""
 
 import json
 import os
@@ -26,6 +29,7 @@ from tests.support.failing_worker import HANGING, STEPS, steps_for
 from tests.support.server import Server, clean_environment
 from tests.support.versions import CALLBACK, KINDS, Versions
 
+KINDS_TO_KILL_ON = ("sqlite", "postgresql") if os.environ.get("SOAPSVC_PROOF") == "long" else ("sqlite",)
 SECONDS = 30.0
 NOT_ACCEPTED = {"before accepting", "accepted, not committed"}
 LATER = timedelta(hours=1)
@@ -120,9 +124,10 @@ def check_ended_once(ana: Versions, target, operation: OperationKind) -> None:
     assert (delivery.ref, delivery.attempt) == (session.operation, 1), "and that is told once, by one id"
 
 
+@pytest.mark.parametrize("kind", KINDS_TO_KILL_ON)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("operation", KINDS)
-def test_killed_at_any_step_it_ends_once_all_the_same(killer, database_url, ana, operation, step):
+def test_killed_at_any_step_it_ends_once_all_the_same(kind, killer, database_url, ana, operation, step):
     target = ana.open(answers={"Notes": "said"})
 
     code = killed_at(killer, text_of(database_url), "ana", target.item, target.session, operation, step)
@@ -141,8 +146,9 @@ def test_killed_at_any_step_it_ends_once_all_the_same(killer, database_url, ana,
     check_ended_once(ana, target, operation)
 
 
+@pytest.mark.parametrize("kind", KINDS_TO_KILL_ON)
 @pytest.mark.parametrize("operation", KINDS)
-def test_a_worker_that_was_stopped_beyond_its_lease_and_wakes_commits_nothing(database_url, ana, operation):
+def test_a_worker_that_was_stopped_beyond_its_lease_and_wakes_commits_nothing(kind, database_url, ana, operation):
     target = ana.open(answers={"Notes": "said"})
     with process(database_url, target, operation, HANGING) as sleeper:
         assert sleeper.stdout.readline() == "working\n", sleeper.stderr.read()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from soapsvc.callbacks import signing, urls
-from soapsvc.callbacks.addresses import AddressGuard, networks_of
+from soapsvc.callbacks.addresses import AddressGuard
 from soapsvc.domain.delivery import (
     LONGEST_WAIT,
     MOST_ANSWER_BYTES,
@@ -22,6 +22,7 @@ from soapsvc.domain.delivery import (
     is_final,
 )
 from soapsvc.domain.events import EVENT_TYPES, version_event
+from soapsvc.origin import networks_of
 from soapsvc.settings import Settings
 from tests.architecture import pages
 

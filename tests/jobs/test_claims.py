@@ -115,6 +115,22 @@ def test_whatever_workers_do_a_job_is_ended_once_by_its_last_attempt(database):
     )
 
 
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_what_another_claims_at_the_same_time_is_passed_over_without_waiting(kind, whole_database, database):
+    database.write(lambda tx: [jobs.enqueue(tx, "note", str(n)) for n in range(5)]).result(10)
+
+    def claim(most):
+        return lambda tx: [one.ref for one in jobs.claim(tx, "note", most=most, length=LENGTH)]
+
+    def claim_beside_another(tx):
+        mine = claim(2)(tx)
+        return mine, whole_database.write(claim(10)).result(10), claim(10)(tx)
+
+    mine, theirs, nothing = whole_database.write(claim_beside_another).result(10)
+    assert (len(mine), len(theirs), nothing) == (2, 3, [])
+    assert {*mine, *theirs} == {"0", "1", "2", "3", "4"}
+
+
 @pytest.mark.parametrize("statement", [jobs._CLAIM, jobs._NEXT], ids=["claim", "next"])
 def test_finding_what_is_due_is_a_look_into_the_index(database_path, database, statement):
     """However many jobs wait for a later time: of none of the others a row is read."""

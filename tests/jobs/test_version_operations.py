@@ -121,6 +121,24 @@ class TestBoth:
         eventually(lambda: ana.session(target).state is SUCCEEDED[operation])
         assert len(ana.told) == (1 if "callback" in options else 0)
 
+    def test_a_process_that_is_about_to_end_lets_go_who_waits_and_the_operation_ends(self, door, operation, ana):
+        target, later = ana.open(), ana.open()
+        begun, go_on = threading.Event(), threading.Event()
+        door.act = lambda: begun.set() or (go_on.wait(SECONDS) and None)
+
+        async def conversation(operations):
+            waiting = asyncio.create_task(submit(operations, operation, ana, target))
+            await asyncio.to_thread(begun.wait, SECONDS)
+            operations.close()
+            outcomes = [await waiting, await submit(operations, operation, ana, later)]
+            go_on.set()
+            return outcomes
+
+        before = time.monotonic()
+        assert [one.session.state for one in door.ask(conversation)] == [STARTED[operation]] * 2
+        assert time.monotonic() - before < SECONDS / 2
+        assert [ana.session(one).state for one in (target, later)] == [SUCCEEDED[operation]] * 2
+
     def test_a_patience_of_nothing_never_waits(self, door, operation, ana):
         target = ana.open()
         door.patience = Patience(timeout=0.0, polling=SECONDS)

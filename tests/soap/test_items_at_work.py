@@ -29,6 +29,14 @@ OF_NO_ITEM = {
     "allocateAndOpenNextWorkItem",  # finds offered items only
     "scheduleWorkItem",
     "scheduleWorkItemWithWorkModel",
+    "addCurrentResourceToView",
+    "createWorkListView",
+    "deleteCurrentResourceFromView",
+    "deleteWorkListView",
+    "editWorkListView",
+    "getWorkListViewDetails",  # it may lock a view
+    "setResourceOrderFilterCriteria",
+    "unlockWorkListView",
 }
 
 
@@ -82,11 +90,11 @@ def test_a_write_is_refused_with_the_state_that_it_is_in_and_a_read_is_not(
 ):
     target = at_work(ana, operation, _caller(soap_of_module, "supervisor"), suspended=suspended)
     before = ana.item(target)
-    operation, content = ROWS[row]
+    asked, content = ROWS[row]
 
     # Its version is the right one: but for the operation, many of these would be allowed.
     named = f"<workItemID id='{before.id}' version='{before.version}'/>"
-    answer = soap_of_module.ask(operation, content.replace("@", named), user="supervisor")
+    answer = soap_of_module.ask(asked, content.replace("@", named), user="supervisor")
 
     if row in READS:
         expected = "InvalidEntityFault" if (row, suspended) == ("preview", True) else None
@@ -94,7 +102,7 @@ def test_a_write_is_refused_with_the_state_that_it_is_in_and_a_read_is_not(
     else:
         fault = Fault(answer.body)
         assert (fault.name, fault.error_code) == ("InvalidWorkItemFault", "BRM_WORKITEM_WRONG_STATE")
-        assert fault.parameters == [str(before.id), STARTED[operation], operation]
+        assert fault.parameters == [str(before.id), STARTED[operation], asked]
     assert ana.item(target) == before
     assert before.state is (State.SUSPENDED if suspended else State.OPENED)
     rows = ana.database.read(lambda tx: history.of(tx, before.id)).result(10)
