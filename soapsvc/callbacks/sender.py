@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import httpcore2
 from httpcore2 import AnyIOBackend, AsyncHTTPConnection, AsyncNetworkBackend, AsyncNetworkStream
@@ -51,8 +52,14 @@ class Sender:
         self._resolver = resolver
         self._limits = limits
         self._user_agent = user_agent
-        self._tls = tls or httpcore2.default_ssl_context()
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._given_tls = tls
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """What TLS goes by: made for the first try, for it takes as long as the rest of the service's start."""
+        tls = self._given_tls or httpcore2.default_ssl_context()
+        tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        return tls
 
     async def check(self, url: str) -> None:
         """Raise InvalidCallback for a URL that is not allowed, or whose host has an address that is not allowed now.

@@ -1,13 +1,17 @@
 """Deliveries that have ended are forgotten with age, each with its log; those that go on never are."""
 
+import time
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from soapsvc.domain.delivery import DeliveryState
+from soapsvc.storage import deliveries as stored_deliveries
 from soapsvc.storage.version_tables import delivery_attempt
 from soapsvc.usecases import deliveries
 from tests.deliveries.conftest import DONE, FAILED
+from tests.support.databases import run_by_hand
 
 KEPT = timedelta(days=30)
 A_MOMENT = timedelta(microseconds=1)
@@ -65,3 +69,33 @@ def test_the_longest_ended_go_first_in_portions(recorded, try_once, forget, ever
     assert forget(most=2) == 2
     assert [one.id for one in every_delivery()] == [numbers[0]]
     assert forget(most=2) == 1
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_one_that_is_replayed_while_it_is_forgotten_stays(
+    kind, recorded, try_once, whole_database, database, database_url, find, clock
+):
+    number = recorded()
+    try_once(number, DONE)
+    clock.now += KEPT
+    ended = find(number)
+    forgetting = []
+
+    def begin_again_while_the_sweep_waits(tx):
+        stored_deliveries.begin_again(tx, ended, sealed_secret=None)
+        unit = lambda other: deliveries.forget_old(other, kept=KEPT, most=10)  # noqa: E731
+        forgetting.append(whole_database.write(unit))
+        wait_for_a_lock(database_url)
+
+    database.write(begin_again_while_the_sweep_waits).result(10)
+
+    assert forgetting[0].result(10) == 0
+    assert find(number).state is DeliveryState.PENDING
+
+
+def wait_for_a_lock(url: sa.URL) -> None:
+    """Wait until somebody waits for a row that another transaction has changed."""
+    deadline = time.monotonic() + 3
+    query = "SELECT 1 FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'"
+    while not run_by_hand(url, query, name=url.database):
+        assert time.monotonic() < deadline

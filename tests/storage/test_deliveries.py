@@ -1,8 +1,5 @@
 """The log of tries: rows are added to it, and never changed."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 import sqlalchemy as sa
 
@@ -10,6 +7,7 @@ from soapsvc.domain.delivery import Attempt, DeliveryState
 from soapsvc.domain.version_session import Callback
 from soapsvc.storage import deliveries
 from soapsvc.storage.version_tables import delivery_attempt
+from tests.support.databases import run_by_hand
 
 TARGET = Callback(url="https://receiver.example/", sealed_secret=None, fingerprint="")
 
@@ -36,22 +34,27 @@ def number(write, opened) -> int:
     return write(add)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
+CHANGES = {
+    "sqlite": [
         "UPDATE delivery_attempt SET outcome = 'delivered'",
         "UPDATE delivery_attempt SET number = 2",
         "DELETE FROM delivery_attempt",
         "INSERT OR REPLACE INTO delivery_attempt SELECT * FROM delivery_attempt",
     ],
-)
-def test_a_try_in_the_log_stays_as_it_is(number, database_path, everything_stored, statement):
+    "postgresql": [
+        "UPDATE delivery_attempt SET outcome = 'delivered'",
+        "DELETE FROM delivery_attempt",
+        "TRUNCATE delivery_attempt",
+        "TRUNCATE delivery CASCADE",
+    ],
+}
+
+
+@pytest.mark.parametrize(("kind", "statement"), [(kind, one) for kind, every in CHANGES.items() for one in every])
+def test_a_try_in_the_log_stays_as_it_is(kind, number, database_url, everything_stored, statement):
     before = everything_stored()
-    with (
-        closing(sqlite3.connect(database_path, isolation_level=None)) as connection,
-        pytest.raises(sqlite3.IntegrityError, match="append-only"),
-    ):
-        connection.execute(statement)
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"):
+        run_by_hand(database_url, statement)
     assert everything_stored() == before
     assert number
 
