@@ -1,6 +1,7 @@
 """Which keys seal what: those that are named, and on SQLite one beside the database for what callbacks have."""
 
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,7 @@ from soapsvc.domain.errors import InvalidCallback, StorageUnavailable
 from soapsvc.domain.version_session import Callback, OperationKind
 from soapsvc.settings import Settings
 from soapsvc.storage import deliveries, operations, token_keys
-from soapsvc.usecases import sealing
+from soapsvc.usecases import sealing, vault
 from soapsvc.usecases import token_keys as keys_of_tokens
 from soapsvc.usecases.callback_targets import CallbackSecrets
 from tests.support.versions import Versions
@@ -37,9 +38,22 @@ def test_a_key_is_made_once_beside_the_database_for_its_owner_alone(tmp_path):
 
 
 def test_processes_that_begin_together_have_one_key(tmp_path):
-    with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda _: secret_keys.callback_secrets(on_sqlite(tmp_path)), range(32)))
-    assert len({one.fingerprint("https://example.org/", None) for one in made}) == 1
+    """Each finds no file when it begins to make one."""
+    together = threading.Barrier(4)
+
+    class Folder(type(tmp_path)):
+        def exists(self, **options):
+            found = super().exists(**options)
+            together.wait(10)
+            return found
+
+    def make(_):
+        vault.make_keys(Folder(tmp_path / "keys"))
+        return vault.keys_in(tmp_path / "keys")
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(make, range(4)))
+    assert len({key for (key,) in made}) == 1
     assert len(list(tmp_path.iterdir())) == 1
 
 
