@@ -12,11 +12,15 @@ Application = Callable[
 ]
 
 
+REQUEST = "soapsvc.request"
+"""Under which the application finds the request, as it came, in its scope."""
+
+
 class AsgiDoor:
-    """Answers requests below a prefix, which ends with a slash, by an ASGI application.
+    """Answers requests below a prefix, which ends with a slash and is in any case, by an ASGI application.
 
     HTTP only, no lifespan, and everything whole: a request's body is read, within its limits, before the application is
-    called, and its answer is given when it has ended. So it cannot stream, nor hear that a client has gone.
+    called, and its answer is given when it has ended. So it cannot stream.
     """
 
     def __init__(self, application: Application, prefix: str, *, most: int, seconds: float) -> None:
@@ -32,7 +36,10 @@ class AsgiDoor:
         sent: list[Message] = []
 
         async def receive() -> Message:
-            return waiting.pop() if waiting else {"type": "http.disconnect"}
+            if waiting:
+                return waiting.pop()
+            await request.gone()
+            return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
             sent.append(message)
@@ -41,19 +48,21 @@ class AsgiDoor:
         return _response(sent)
 
     def _scope(self, request: Request) -> Message:
+        path = self._root + request.path[len(self._root) :]
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": request.method,
             "scheme": "https" if request.is_secure else "http",
-            "path": request.path,
-            "raw_path": quote(request.path).encode(),
+            "path": path,
+            "raw_path": quote(path).encode(),
             "root_path": self._root,
             "query_string": request.query.encode("latin-1", "replace"),
             "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()],
             "client": (request.address, 0) if request.address else None,
             "server": None,
+            REQUEST: request,
         }
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from soapsvc.storage import list_marks
 from soapsvc.storage.database import Database
 from soapsvc.storage.list_changes import ListChanges
+from soapsvc.storage.waiters import Waiters
 from soapsvc.usecases import deliveries, idempotency, repeats, single_use, timers, token_keys
 from soapsvc.usecases.witness import Witness
 
@@ -41,20 +42,23 @@ async def sweep(database: Database, *, deliveries_kept: timedelta) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def keep_looking(database: Database, changes: ListChanges) -> None:
+async def keep_looking(database: Database, changes: ListChanges, items: Waiters) -> None:
     """Look about once a second, for all who wait, for what other processes, nodes and commands have changed."""
     point, organisation = None, -1
     while True:
         try:
-            before = database.changes()
-            point, lists = await database.seen(partial(list_marks.changed_anywhere, since=point))
+            before, since = database.changes(), point
+            point, lists = await database.seen(partial(list_marks.changed_anywhere, since=since))
             if lists is None or before != organisation:
                 changes.note_all()
             else:
                 changes.note(lists)
+            if items.count:
+                changed = await database.seen(partial(list_marks.items_changed_anywhere, since=since))
+                items.wake_all() if changed is None else items.wake(*map(str, changed))
             organisation = before
         except Exception:  # whatever it is, those who wait shall be told later
-            _log.exception("what has become of work lists could not be looked at; it will be tried again")
+            _log.exception("what has become of work lists and items could not be looked at; it will be tried again")
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -1,10 +1,11 @@
 """One HTTP request and its answer, whatever server brings the one and takes the other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+Given = TypeVar("Given")
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -111,6 +112,19 @@ async def whole_body(request: Request, *, most: int, seconds: float) -> bytes:
     except Disconnected:
         raise Refused(400, "The connection ended within the message") from None
     return bytes(body)
+
+
+async def unless_gone(answer: Coroutine[Any, Any, Given], gone: Callable[[], Awaitable[object]]) -> Given:
+    """Wait for an answer, and give it up when its client has gone. Raises Refused, which nobody will read."""
+    answering, leaving = asyncio.ensure_future(answer), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise Refused(400, "The connection ended before the answer")
+        return answering.result()
+    finally:
+        answering.cancel()
+        leaving.cancel()
 
 
 def head(response: Response) -> list[tuple[str, str]]:

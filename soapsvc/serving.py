@@ -17,27 +17,23 @@ from typing import TYPE_CHECKING, Any
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server
 
-from soapsvc import auth_door, chores, processes
-from soapsvc.auth_door import AuthDoor
+from soapsvc import chores, doors, processes
 from soapsvc.domain.errors import StorageUnavailable
-from soapsvc.doorkeeping import Doorkeeping, built
-from soapsvc.exchange import Door
+from soapsvc.doorkeeping import built
 from soapsvc.front import Front
-from soapsvc.origin import ClearTextAlarm
+from soapsvc.jobs.version_operations import Work, nothing_to_do
 from soapsvc.rsgi import Rsgi
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
 from soapsvc.soap import contract
-from soapsvc.soap.application import DoorLimits, SoapApplication
-from soapsvc.soap.envelope import MessageLimits
 from soapsvc.soap.interface import SERVICES
 from soapsvc.storage import schema
 from soapsvc.storage.database import Clock, Database, InTenancy, open_database, real_time
 from soapsvc.storage.list_changes import ListChanges
 from soapsvc.storage.memories import Memories
 from soapsvc.storage.neighbours import Neighbour, Neighbours
+from soapsvc.storage.waiters import Waiters
 from soapsvc.usecases.tenancies import KnownTenancies
 from soapsvc.usecases.witness import Witness
-from soapsvc.usecases.work_lists import ListLimits
 from soapsvc.wiring import database_url, limits_of
 from soapsvc.working import Worker, working
 
@@ -53,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: its front, its database, what waits to be recorded, and who waits for changes of lists.
+    """A running service: its front, its database, what waits to be recorded, and who waits for changes.
 
     `worker` does what is due in the background.
     """
@@ -63,7 +59,13 @@ class Service:
     tenancies: KnownTenancies
     witness: Witness
     lists: ListChanges
+    items: Waiters
     worker: Worker
+
+    def let_go(self) -> None:
+        """Answer everybody who waits for a change: who asks again shall come to another service."""
+        self.lists.close()
+        self.items.close()
 
     @property
     def default_tenancy(self) -> InTenancy:
@@ -72,12 +74,12 @@ class Service:
 
 
 @contextmanager
-def opened_service(settings: Settings, *, clock: Clock = real_time) -> Iterator[Service]:
-    """Make and open the database and everything that serves it, and close it all at the end.
+def opened_service(settings: Settings, *, clock: Clock = real_time, saving: Work = nothing_to_do) -> Iterator[Service]:
+    """Make and open the database and everything that serves it, and close it all at the end; see working().
 
     Raises StorageUnavailable, also where another process serves the same file, and UnknownTenancy.
     """
-    with sole_server(settings), opened_part(settings, clock=clock) as service:
+    with sole_server(settings), opened_part(settings, clock=clock, saving=saving) as service:
         yield service
 
 
@@ -92,14 +94,18 @@ def sole_server(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def opened_part(
-    settings: Settings, *, clock: Clock = real_time, neighbour: Neighbour | None = None
+    settings: Settings,
+    *,
+    clock: Clock = real_time,
+    neighbour: Neighbour | None = None,
+    saving: Work = nothing_to_do,
 ) -> Iterator[Service]:
     """Open what one of the processes that serve a database needs, and close it at the end.
 
     Raises StorageUnavailable, UnknownTenancy.
     """
     memories = Memories(settings.credential_seconds, changes=neighbour.changes if neighbour else None)
-    memories.lists.most_waiting = settings.list_waiters
+    memories.lists.most_waiting = memories.items.most = settings.list_waiters
     database = open_database(
         database_url(settings), clock=clock, memories=memories, limits=limits_of(settings), neighbour=neighbour
     )
@@ -114,51 +120,15 @@ def opened_part(
         doorkeeping = built(settings, database, tenancies, clock)
         try:
             database.hear_others()
-            with working(database, settings) as worker:
-                doors = _doors(settings, database, doorkeeping, witness)
-                yield Service(Front(doors, database), database, tenancies, witness, memories.lists, worker)
+            with working(database, settings, saving=saving) as worker:
+                front = Front(doors.built(settings, database, doorkeeping, witness, worker), database)
+                yield Service(front, database, tenancies, witness, memories.lists, memories.items, worker)
         finally:
             doorkeeping.sign_in.close()
     finally:
         memories.lists.close()
         _record_the_rest(witness)
         database.close()
-
-
-def _doors(settings: Settings, database: Database, doorkeeping: Doorkeeping, witness: Witness) -> dict[str, Door]:
-    """Give the doors, by the beginnings of their paths."""
-    proxies, alarm = doorkeeping.proxies, ClearTextAlarm()
-    soap = SoapApplication(
-        database,
-        doorkeeping.doorkeeper,
-        witness,
-        public_url=settings.address,
-        limits=_limits(settings),
-        proxies=proxies,
-        alarm=alarm,
-    )
-    login = AuthDoor(doorkeeping.tokens, witness, proxies=proxies, alarm=alarm, body_seconds=settings.body_seconds)
-    return {contract.BASE_PATH: soap, **dict.fromkeys(auth_door.PREFIXES, login)}
-
-
-def _limits(settings: Settings) -> DoorLimits:
-    return DoorLimits(
-        messages=MessageLimits(
-            bytes=settings.message_bytes,
-            depth=settings.message_depth,
-            elements=settings.message_elements,
-            attributes=settings.message_attributes,
-            namespaces=settings.message_namespaces,
-            attribute_length=settings.attribute_length,
-            items=settings.batch_items,
-        ),
-        lists=ListLimits(
-            page_items=settings.list_page_items,
-            wait_seconds=settings.list_wait_seconds,
-            seconds=settings.list_seconds,
-        ),
-        body_seconds=settings.body_seconds,
-    )
 
 
 def _record_the_rest(witness: Witness) -> None:
@@ -263,7 +233,7 @@ def in_thread(service: Service, settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        service.lists.close()
+        service.let_go()
         service.worker.operations.close()
         loop.call_soon_threadsafe(server.stop)
         thread.join()
@@ -328,7 +298,7 @@ async def _serve(service: Service, settings: Settings, tls: "Tls | None", *, swe
     server = _server(service, settings, tls)
     tasks = [
         asyncio.create_task(chores.keep_recording(service.witness)),
-        asyncio.create_task(chores.keep_looking(service.database, service.lists)),
+        asyncio.create_task(chores.keep_looking(service.database, service.lists, service.items)),
     ]
     if sweeps:
         delivered = timedelta(days=settings.delivery_days)
@@ -349,7 +319,7 @@ async def _serve(service: Service, settings: Settings, tls: "Tls | None", *, swe
 def _drain(service: Service, seconds: float, stop: Callable[[], None]) -> None:
     """Say that requests should go elsewhere, let go who waits, and stop some time later; at once if told so again."""
     front = service.application
-    service.lists.close()
+    service.let_go()
     if front.is_draining or not seconds:
         stop()
     else:

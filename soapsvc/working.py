@@ -21,9 +21,10 @@ from soapsvc.jobs.version_operations import (
     Work,
     nothing_to_do,
 )
-from soapsvc.jobs.waiters import Waiters
+from soapsvc.rest.services import Urls
 from soapsvc.settings import Settings
 from soapsvc.storage.database import Database
+from soapsvc.storage.waiters import Waiters
 from soapsvc.usecases import deliveries
 from soapsvc.usecases.version_operations import WorkOrder
 
@@ -38,14 +39,11 @@ class Worker:
 
 
 @contextmanager
-def working(
-    database: Database,
-    settings: Settings,
-) -> Iterator[Worker]:
-    """Do what is due in a database until the block ends."""
+def working(database: Database, settings: Settings, *, saving: Work = nothing_to_do) -> Iterator[Worker]:
+    """Do what is due in a database until the block ends; `saving` is what SaveAndClose does before the save."""
     waiters = Waiters(settings.waiters)
     works: dict[OperationKind, tuple[int, Work]] = {
-        OperationKind.SAVE_AND_CLOSE: (settings.save_slots, nothing_to_do),
+        OperationKind.SAVE_AND_CLOSE: (settings.save_slots, saving),
         OperationKind.COMPLETE: (settings.complete_slots, _assembling(settings)),
     }
     handlers = [
@@ -55,7 +53,7 @@ def working(
             slots=slots,
             steps=Steps(work=work),
             ended=waiters.wake,
-            record_delivery=partial(deliveries.record, status_url=partial(status_url, settings)),
+            record_delivery=partial(deliveries.record, status_url=Urls(settings.address).status),
             most_attempts=settings.job_attempts,
         )
         for kind, (slots, work) in works.items()
@@ -68,11 +66,6 @@ def working(
             yield Worker(runner, VersionOperations(database, runner, waiters, patience_of(settings)), callbacks)
         finally:
             runner.stop()
-
-
-def status_url(settings: Settings, item: str, session: str) -> str:
-    """Give the address of a version's status, from the GUIDs of its item and of itself."""
-    return f"{settings.address}/HdaApi/rest/v2.0/WorkItems/{item}/Versions/{session}/Status"
 
 
 def work_until_told(database: Database, settings: Settings) -> None:

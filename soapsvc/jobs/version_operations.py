@@ -21,11 +21,11 @@ from soapsvc.domain.version_session import (
 )
 from soapsvc.domain.work_item import WorkItem
 from soapsvc.jobs.runner import Runner
-from soapsvc.jobs.waiters import Waiter, Waiters
 from soapsvc.storage.database import Database, InTenancy, run_in
 from soapsvc.storage.jobs import Job
 from soapsvc.storage.tasks import Unit
 from soapsvc.storage.transaction import Transaction
+from soapsvc.storage.waiters import Waiter, Waiters
 from soapsvc.usecases import version_operations, versions
 from soapsvc.usecases.version_operations import Accepted, RecordDelivery, WorkOrder
 from soapsvc.usecases.versions import Target
@@ -130,6 +130,10 @@ class VersionOperations:
         self._runner = runner
         self._waiters = waiters
         self._patience = patience
+
+    def longest_wait(self, kind: OperationKind) -> float:
+        """Say for how many seconds a request waits for an operation of a kind, at most."""
+        return self._patience[kind].timeout
 
     def close(self) -> None:
         """Let everybody who waits go with what is known, and nobody wait any more: the process is about to end."""

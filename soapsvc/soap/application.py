@@ -2,17 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from email.message import Message
 from functools import lru_cache
-from typing import Any
 
 from lxml import etree
 
+from soapsvc.authorization import CHALLENGES
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated
-from soapsvc.exchange import Headers, Refused, Request, Response, whole_body
+from soapsvc.exchange import Headers, Refused, Request, Response, unless_gone, whole_body
 from soapsvc.origin import ClearTextAlarm, Origin, Proxies
 from soapsvc.soap import contract, envelope, faults, messages, security
 from soapsvc.soap.envelope import Envelope, MessageLimits
@@ -33,10 +32,6 @@ _LONGEST_CONTENT_TYPE = 2_000
 _MOST_KINDS = 100
 _SMALL_MESSAGE = 50_000
 _FEW_MEMBERS = 40
-_CHALLENGES = (
-    ("www-authenticate", 'Basic realm="soapsvc", charset="UTF-8"'),
-    ("www-authenticate", 'Bearer realm="soapsvc"'),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +111,7 @@ class SoapApplication:
             self._witness.signed_in(caller, origin.address)
             access.require_scope(caller, writes=operation.writes)
             if operation.waits:
-                return await _unless_gone(self._wait(operation, caller, request, kind.soap), http.gone)
+                return await unless_gone(self._wait(operation, caller, request, kind.soap), http.gone)
             answer = await self._act(operation, caller, request, kind.soap)
             return Response(200, answer, kind.soap.content_type)
         except Refused:
@@ -127,7 +122,7 @@ class SoapApplication:
             body = faults.write_fault(fault, kind.soap)
             more = _retry_after(error)
             if isinstance(error, NotAuthenticated) and not (request and security.has_token(request.headers)):
-                return Response(401, body, kind.soap.content_type, (*_CHALLENGES, *more))
+                return Response(401, body, kind.soap.content_type, (*CHALLENGES, *more))
             return Response(kind.soap.fault_statuses[fault.code], body, kind.soap.content_type, more)
 
     def _note_refusal(
@@ -199,19 +194,6 @@ class SoapApplication:
                 # Who asks again when the service is about to stop shall come to another one.
                 more = (("connection", "close"),) if waiting.changes.is_closed else ()
                 return Response(200, messages.write(operation, waiting.answer, soap), soap.content_type, more)
-
-
-async def _unless_gone(answer: Coroutine[Any, Any, Response], gone: Callable[[], Awaitable[object]]) -> Response:
-    """Wait for an answer, and give it up when its client has gone."""
-    answering, leaving = asyncio.ensure_future(answer), asyncio.ensure_future(gone())
-    try:
-        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
-            raise Refused(400, "The connection ended before the answer")
-        return answering.result()
-    finally:
-        answering.cancel()
-        leaving.cancel()
 
 
 def _operation(service: str, body: etree._Element, soap_action: str) -> Operation:

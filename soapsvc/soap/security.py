@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from soapsvc.domain.credentials import BearerToken, Credentials, Lifetime, PasswordDigest, Shown, SingleUse, VouchedName
+from soapsvc.authorization import shown_in
+from soapsvc.domain.credentials import Credentials, Lifetime, PasswordDigest, Shown, SingleUse, VouchedName
 from soapsvc.domain.errors import InvalidRequest, NotAuthenticated
 from soapsvc.soap import namespaces
 from soapsvc.soap.envelope import is_demanded
@@ -28,7 +29,6 @@ _EXPIRES = qualified(namespaces.WS_SECURITY_UTILITY, "Expires")
 _REQUEST_ID = qualified(namespaces.SERVICE, "RequestID")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,20})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _LONGEST_NONCE = 1_024
-_DOTS_OF_A_TOKEN = 2
 
 
 def shown_by(
@@ -48,7 +48,7 @@ def shown_by(
         return VouchedName(vouched)
     if tokens:
         return _of_token(tokens[0])
-    return _of_authorization(authorization) if authorization else None
+    return shown_in(authorization) if authorization else None
 
 
 def has_token(headers: Sequence[etree._Element]) -> bool:
@@ -140,24 +140,3 @@ def _moment(text: str | None) -> datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
         raise NotAuthenticated("A moment in the security header is none") from None
-
-
-def _of_authorization(authorization: str) -> Shown:
-    scheme, _, value = authorization.strip().partition(" ")
-    if scheme.lower() == "basic":
-        return _of_basic(value)
-    if scheme.lower() == "bearer":
-        return BearerToken(value.strip())
-    if not value and scheme.count(".") == _DOTS_OF_A_TOKEN:  # some clients send the bare token
-        return BearerToken(scheme)
-    raise NotAuthenticated("Of the HTTP authentication schemes only Basic and Bearer are accepted here")
-
-
-def _of_basic(encoded: str) -> Credentials:
-    try:
-        name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except ValueError:
-        colon = ""
-    if not colon:
-        raise NotAuthenticated("The Authorization header cannot be read")
-    return Credentials(name, password)

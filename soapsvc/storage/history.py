@@ -78,8 +78,11 @@ def prepare(
 
 
 def append(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-    """Store rows that `prepare` made."""
+    """Store rows that `prepare` made, and wake who waits for a change of these items, once they are on disk."""
     _INSERT.store(tx, rows)
+    waiters, ids = tx.memory.memories.items, [str(row["work_item_id"]) for row in rows]
+
+    tx.after_commit(lambda: waiters.wake(*ids))
 
 
 _HASHED = (

@@ -98,6 +98,12 @@ def changed_anywhere(tx: Transaction, since: Point | None) -> tuple[Point, Colle
     return now, None if since is None else _changed(tx, since, now, _MORE_THAN_ANYWHERE, _PLACES_ANYWHERE)
 
 
+def items_changed_anywhere(tx: Transaction, since: Point | None) -> Collection[int] | None:
+    """Give the ids of items that may have changed since a point, in all tenancies; None: any of them."""
+    now = here(tx)
+    return None if since is None else _changed(tx, since, now, _MORE_THAN_ANYWHERE, _ITEMS_ANYWHERE)
+
+
 def _changed(
     tx: Transaction, since: Point, now: Point, more_than: Statement, places: Statement
 ) -> frozenset[int] | None:
@@ -107,7 +113,7 @@ def _changed(
     if more_than.row(tx, **numbers, most=MOST_CHANGES) is not None:
         return None
     rows = places.rows(tx, **numbers)
-    return frozenset(row.entity_id for row in rows if not since.sees(row.number))
+    return frozenset(row.concerned for row in rows if not since.sees(row.number))
 
 
 def _digest(lists: Collection[int]) -> str:
@@ -126,12 +132,12 @@ def _places_of(recent: sa.CTE, *tables: sa.ColumnElement[bool]) -> sa.CompoundSe
     is_held = sa.and_(_is_of_held(recent.c.state_before), _is_of_held(recent.c.state_after))
     of_offers, of_holders = tables or (sa.true(), sa.true())
     offers = (
-        sa.select(recent.c.number, offer.c.entity_id)
+        sa.select(recent.c.number, offer.c.entity_id.label("concerned"))
         .join(offer, offer.c.work_item_id == recent.c.work_item_id)
         .where(sa.or_(recent.c.state_before.is_(None), ~is_held), of_offers)
     )
     holders = (
-        sa.select(recent.c.number, holder.c.entity_id)
+        sa.select(recent.c.number, holder.c.entity_id.label("concerned"))
         .join(holder, holder.c.work_item_id == recent.c.work_item_id)
         .where(of_holders)
     )
@@ -148,3 +154,7 @@ _PLACES = Statement(_places_of(_RECENT.where(of_tenancy(history)).cte("recent"),
 # A process looks once for all who wait.
 _MORE_THAN_ANYWHERE = Statement(_MORE, across_tenancies=True)
 _PLACES_ANYWHERE = Statement(_places_of(_RECENT.cte("recent")), across_tenancies=True)
+_ITEMS_ANYWHERE = Statement(
+    sa.select(history.c.work_item_id.label("concerned"), number().label("number")).where(_IS_FROM),
+    across_tenancies=True,
+)

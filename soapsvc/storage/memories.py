@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from soapsvc.storage.list_changes import ListChanges
+from soapsvc.storage.list_changes import MOST_WAITING, ListChanges
 from soapsvc.storage.neighbours import Changes, OwnChanges
+from soapsvc.storage.waiters import Waiters
 
 MOST_REMEMBERED = 10_000
 
@@ -35,6 +36,8 @@ class Memories:
         self._entries: dict[Any, _Entry] = {}
         self.lists = ListChanges()
         """What has become of work lists since the process began."""
+        self.items = Waiters(MOST_WAITING)
+        """Who waits for a change of an item, by its id as a text."""
 
     def changes(self) -> int:
         """Say how often somebody changed what is remembered; it never goes down."""

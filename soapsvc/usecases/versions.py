@@ -59,10 +59,11 @@ class NewVersionedItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Begun:
-    """An item, and the session that it is open in."""
+    """An item, and the session that it is open in; `is_new` says whether that was begun just now."""
 
     item: WorkItem
     session: VersionSession
+    is_new: bool
 
 
 def create_work_item(tx: Transaction, caller: Caller, guid: str | None, new: NewVersionedItem) -> WorkItem:
@@ -92,6 +93,16 @@ def get_work_item(tx: Transaction, caller: Caller, guid: str, version: int | Non
     return access.item_to_read(tx, caller, reference(tx, guid, version), _LOOK)
 
 
+def current(tx: Transaction, guid: str) -> int:
+    """Give an item's version, for who wants to know whether he has seen it. Raises UnknownWorkItem."""
+    return work_items.get(tx, reference(tx, guid, None).id).version
+
+
+def exists(tx: Transaction, guid: str) -> bool:
+    """Say whether there is an item of this GUID."""
+    return sessions.find_item(tx, guid) is not None
+
+
 def begin_version(
     tx: Transaction, caller: Caller, target: Target, *, answers: Answers | None = None, force: bool = False
 ) -> Begun:
@@ -113,7 +124,7 @@ def begin_version(
         item = _resumed(tx, caller, found, answers)
     else:
         item = _restarted(tx, caller, found, target, answers, force=force, known=known)
-    return Begun(item=item, session=session_of(tx, item.id, target.session))
+    return Begun(item=item, session=session_of(tx, item.id, target.session), is_new=known is None)
 
 
 def get_version(tx: Transaction, caller: Caller, target: Target) -> tuple[WorkItem, VersionSession]:

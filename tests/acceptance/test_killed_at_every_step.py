@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.states import State
 from soapsvc.domain.version_session import STARTED, SUCCEEDED, OperationKind, SessionState
-from soapsvc.jobs.waiters import Waiters
+from soapsvc.storage.waiters import Waiters
 from soapsvc.storage import history, jobs
 from soapsvc.storage.database import InTenancy
 from soapsvc.usecases import people

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from soapsvc.asgi import AsgiDoor
+from soapsvc.asgi import REQUEST, AsgiDoor
 from soapsvc.exchange import Disconnected, Refused, Request, Response, head
 
 PREFIX = "/rest/"
@@ -38,7 +38,13 @@ class Application:
             await send(message)
 
 
-def _ask(application: Application, parts: list[bytes | None], **of_request: Any) -> Response:
+async def _gone() -> None:
+    """End at once: the client has left."""
+
+
+def _ask(
+    application: Application, parts: list[bytes | None], path: str = "/rest/items/ä b", **of_request: Any
+) -> Response:
     async def next_part() -> bytes | None:
         if not parts:
             raise Disconnected
@@ -46,7 +52,8 @@ def _ask(application: Application, parts: list[bytes | None], **of_request: Any)
 
     async def ask() -> Response:
         door = AsgiDoor(application, PREFIX, most=10, seconds=0.05)
-        request = Request("PUT", "/rest/items/ä b", "x=%C3%A4", {"host": "a", "x-b": "c"}, next_part, **of_request)
+        headers = {"host": "a", "x-b": "c"}
+        request = Request("PUT", path, "x=%C3%A4", headers, next_part, gone=_gone, **of_request)
         return await door(request)
 
     return asyncio.run(asyncio.wait_for(ask(), 10))
@@ -62,6 +69,34 @@ def test_the_application_sees_the_request_as_it_came() -> None:
     assert scope["headers"] == [(b"host", b"a"), (b"x-b", b"c")]
     assert scope["client"][0] == "203.0.113.9"
     assert application.received == [{"type": "http.request", "body": b"abcde"}, {"type": "http.disconnect"}]
+
+
+def test_the_prefix_is_the_applications_own_in_whatever_case_it_was_asked_for() -> None:
+    application = Application(ANSWER)
+    _ask(application, [None], "/ReST/Items/A")
+    assert application.scope["path"] == "/rest/Items/A"
+    assert application.scope[REQUEST].path == "/ReST/Items/A"
+
+
+def test_it_hears_that_a_client_has_gone_when_he_has() -> None:
+    async def hear() -> list[str]:
+        leaving, heard = asyncio.Event(), []
+
+        async def application(_: Any, receive: Any, send: Any) -> None:
+            heard.append((await receive())["type"])
+            leaving.set()
+            heard.append((await receive())["type"])
+            for message in ANSWER:
+                await send(message)
+
+        async def next_part() -> None:
+            return None
+
+        door = AsgiDoor(application, PREFIX, most=10, seconds=5)
+        await asyncio.wait_for(door(Request("GET", "/rest/", "", {}, next_part, gone=leaving.wait)), 10)
+        return heard
+
+    assert asyncio.run(hear()) == ["http.request", "http.disconnect"]
 
 
 def test_its_answer_arrives_as_it_gave_it() -> None:

@@ -15,7 +15,7 @@ from soapsvc.domain.states import State
 from soapsvc.domain.version_errors import AssemblyFailed
 from soapsvc.domain.version_session import FAILED, STARTED, SUCCEEDED, OperationKind, SessionState
 from soapsvc.jobs.version_operations import OperationHandler, Outcome, Patience, Steps, VersionOperations
-from soapsvc.jobs.waiters import Waiters
+from soapsvc.storage.waiters import Waiters
 from tests.jobs.conftest import SECONDS
 from tests.support.versions import CALLBACK, KINDS, Versions
 

@@ -21,7 +21,7 @@ from soapsvc.domain.caller import Caller
 from soapsvc.domain.version_session import OperationKind, OperationRequest
 from soapsvc.jobs.runner import Runner
 from soapsvc.jobs.version_operations import OperationHandler, Patience, Steps, VersionOperations
-from soapsvc.jobs.waiters import Waiters
+from soapsvc.storage.waiters import Waiters
 from soapsvc.storage import jobs
 from soapsvc.storage.database import Clock, Database, InTenancy, open_database, real_time
 from soapsvc.storage.transaction import Transaction
