@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from soapsvc.domain.caller import Caller
@@ -26,7 +26,7 @@ from soapsvc.storage.jobs import Job
 from soapsvc.storage.tasks import Unit
 from soapsvc.storage.transaction import Transaction
 from soapsvc.storage.waiters import Waiter, Waiters
-from soapsvc.usecases import version_operations, versions
+from soapsvc.usecases import version_operations
 from soapsvc.usecases.version_operations import Accepted, RecordDelivery, WorkOrder
 from soapsvc.usecases.versions import Target
 
@@ -101,6 +101,9 @@ class Patience:
 
     timeout: float
     polling: float
+
+
+Look = Callable[[Transaction], tuple[WorkItem, VersionSession]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +182,7 @@ class VersionOperations:
         seconds = 0.0 if request.callback else min(patience.timeout, patience.timeout if wait is None else wait)
         until = time.monotonic() + seconds
         tenancy = InTenancy(self._database, caller.tenancy)
+        look = partial(version_operations.outcome, caller=caller, target=target, kind=request.kind)
         with self._waiters.place(request.id) as waiter:
             with self._runner.place_for(request.kind) as lease:
                 accepted = await tenancy.written(lambda tx: accept(tx, caller, target, request, lease=lease))
@@ -186,21 +190,19 @@ class VersionOperations:
             if outcome.is_finished or seconds <= 0:
                 return outcome
             if accepted.operation == request.id:
-                return await self._end_of(outcome, caller, target, waiter, until, patience.polling)
+                return await self._end_of(outcome, tenancy, look, waiter, until, patience.polling)
         with self._waiters.place(accepted.operation or "") as waiter:  # it is the first request's that is waited for
             if waiter is not None:
                 waiter.wake()  # it may have ended since it was seen
-            return await self._end_of(outcome, caller, target, waiter, until, patience.polling)
+            return await self._end_of(outcome, tenancy, look, waiter, until, patience.polling)
 
     async def _end_of(
-        self, outcome: Outcome, caller: Caller, target: Target, waiter: Waiter | None, until: float, polling: float
+        self, outcome: Outcome, tenancy: InTenancy, look: Look, waiter: Waiter | None, until: float, polling: float
     ) -> Outcome:
         """Wait for the end, holding neither a thread nor a transaction; without a place to wait in, not at all."""
-        tenancy = InTenancy(self._database, caller.tenancy)
-        latest = replace(target, version=None)
         while waiter is not None and not outcome.is_finished and (left := until - time.monotonic()) > 0:
             await waiter.wait(min(left, polling) if polling else left)
-            item, session = await tenancy.seen(lambda tx: versions.get_version(tx, caller, latest))
+            item, session = await tenancy.seen(look)
             outcome = Outcome(item=item, session=session)
             if self._waiters.is_closed:
                 break

@@ -21,16 +21,14 @@ def list_all(tx: Transaction, call: Call) -> Answer:
 
 def replay(tx: Transaction, call: Call) -> Answer:
     """Begin a new round of tries."""
-    target = call.target(tx)
-    item, session = versions.get_version(tx, call.caller, target)
     secret = call.body.callback_secret
     sealed = None if secret is None else callback_targets.sealed_secret(call.services.secrets, secret)
-    reference = versions.reference(tx, item.guid, target.version)
+    reference = versions.reference(tx, call.item, call.version(tx))
     replayed = deliveries.replay(
-        tx, call.caller, reference, session.guid, _delivery_id(call.path["deliveryId"]), sealed_secret=sealed
+        tx, call.caller, reference, call.session, _delivery_id(call.path["deliveryId"]), sealed_secret=sealed
     )
     tx.after_commit(call.services.wake)
-    return answer(shown_delivery(replayed), status=202, version=item.version)
+    return answer(shown_delivery(replayed), status=202, version=versions.current(tx, call.item))
 
 
 def _delivery_id(text: str) -> int:

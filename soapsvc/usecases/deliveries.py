@@ -24,6 +24,7 @@ from soapsvc.domain.delivery import (
 from soapsvc.domain.errors import DeliveryPending, InvalidCallback, StorageUnavailable, UnknownDelivery
 from soapsvc.domain.events import version_event
 from soapsvc.domain.version_session import FinishedOperation
+from soapsvc.domain.work_item import WorkItem
 from soapsvc.storage import deliveries, jobs
 from soapsvc.storage.deliveries import Overtaken
 from soapsvc.storage.transaction import Transaction
@@ -150,9 +151,7 @@ def list_deliveries(
 
     Raises UnknownWorkItem, NotAllowed, StaleVersion.
     """
-    item = access.item_to_read(tx, caller, reference, _TO_READ)
-    attempts = deliveries.attempts_of_version(tx, item.id, version_guid)
-    return [_listed(one, attempts.get(one.id, ())) for one in deliveries.of_version(tx, item.id, version_guid)]
+    return _of_version(tx, access.item_to_read(tx, caller, reference, _TO_READ), version_guid)
 
 
 def replay(
@@ -183,8 +182,13 @@ def replay(
     except Overtaken:
         raise DeliveryPending(delivery_id) from None
     jobs.enqueue(tx, JOB_KIND, str(delivery_id))
-    (now,) = (one for one in list_deliveries(tx, caller, reference, version_guid) if one.id == delivery_id)
+    (now,) = (one for one in _of_version(tx, item, version_guid) if one.id == delivery_id)
     return now
+
+
+def _of_version(tx: Transaction, item: WorkItem, version_guid: str) -> Sequence[ListedDelivery]:
+    attempts = deliveries.attempts_of_version(tx, item.id, version_guid)
+    return [_listed(one, attempts.get(one.id, ())) for one in deliveries.of_version(tx, item.id, version_guid)]
 
 
 def forget_old(tx: Transaction, *, kept: timedelta, most: int) -> int:

@@ -108,6 +108,12 @@ def accept_create_and_assemble(
     return accept(tx, caller, target, request, lease)
 
 
+def outcome(tx: Transaction, caller: Caller, target: Target, kind: OperationKind) -> tuple[WorkItem, VersionSession]:
+    """Give a version and its item, for who may have the operation done. Raises UnknownWorkItem, NotAllowed."""
+    item = access.item_to_read(tx, caller, versions.reference(tx, target.item, None), ACTIONS[kind])
+    return item, versions.session_of(tx, item.id, target.session)
+
+
 def load(tx: Transaction, job: Job) -> WorkOrder:
     """Give what an attempt has to work with. Raises OperationOvertaken, UnknownTemplatePackage."""
     operation = _operation(tx, job)

@@ -50,5 +50,5 @@ def test_the_wheel_holds_every_module_the_contract_and_the_migrations(tmp_path: 
     held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("soapsvc/")}
     expected = {str(path.relative_to(pages.ROOT)) for path in MODULES}
     expected |= {f"soapsvc/wsdl/{path.name}" for path in (pages.ROOT / "wsdl").iterdir()}
-    expected |= {"soapsvc/py.typed", "soapsvc/storage/migrations/script.py.mako"}
+    expected |= {"soapsvc/rest/templates/index.html", "soapsvc/py.typed", "soapsvc/storage/migrations/script.py.mako"}
     assert held == expected

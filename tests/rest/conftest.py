@@ -85,14 +85,11 @@ class Version:
         return f"{PUBLIC}{BASE}{self.path}/Status"
 
 
-class Rest:
-    """Calls the REST door of a service that also has all others."""
+class Client:
+    """Calls the REST door of a service."""
 
-    def __init__(self, service: serving.Service, calls: InProcess) -> None:
-        self.service = service
+    def __init__(self, calls: InProcess) -> None:
         self.calls = calls
-        self.database: InTenancy = service.default_tenancy
-        self.soap = Soap(calls, self.database)
 
     def call(
         self,
@@ -101,6 +98,7 @@ class Rest:
         content: Any = None,
         *,
         user: str | None = "ana",
+        password: str = PASSWORD,
         base: str = BASE,
         body: bytes | None = None,
         **headers: str,
@@ -108,7 +106,7 @@ class Rest:
         """Send a request, with content in JSON or a body as it is; an underline in a field's name is a hyphen."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if user is not None:
-            token = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
+            token = base64.b64encode(f"{user}:{password}".encode()).decode()
             named = {"authorization": f"Basic {token}"} | named
         if body is None:
             body = b"" if content is None else json.dumps(content).encode()
@@ -124,6 +122,16 @@ class Rest:
 
     def post(self, path: str, content: Any = None, **options: Any) -> Told:
         return self.call("POST", path, content, **options)
+
+
+class Rest(Client):
+    """Calls the REST door of a service that also has all others."""
+
+    def __init__(self, calls: InProcess, service: serving.Service) -> None:
+        super().__init__(calls)
+        self.service = service
+        self.database: InTenancy = service.default_tenancy
+        self.soap = Soap(calls, self.database)
 
     def item(self, *offered_to: str, **properties: Any) -> WorkItem:
         """Make an item that is offered to ana, or to these."""
@@ -154,7 +162,7 @@ def opened(settings: Settings, *, saving: Work = nothing_to_do, **changes: Any) 
     """Run a service with other settings, in which SaveAndClose does this before the save."""
     chosen = settings.model_copy(update={"public_url": PUBLIC, "credential_seconds": 60, **changes})
     with serving.opened_service(chosen, saving=saving) as service, InProcess(service.application) as calls:
-        yield Rest(service, calls)
+        yield Rest(calls, service)
 
 
 @pytest.fixture(scope="module")
