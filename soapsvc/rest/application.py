@@ -120,8 +120,10 @@ class RestApplication:
 
     async def _done(self, operation: Operation, call: Call, request: Request, body: bytes) -> Answer:
         """Do what is asked; with an Idempotency-Key no more than once."""
-        key = request.headers.get(_KEY, "") if operation.writes else ""
-        once = Once(call.caller, key, digest_of(request, body, self._services.secrets)) if key else None
+        keys = request.headers.get_all(_KEY) if operation.writes else ()
+        once = None
+        if keys:
+            once = Once(call.caller, ", ".join(keys), digest_of(request, body, self._services.secrets))
         database = InTenancy(self._services.database, call.caller.tenancy)
         try:
             if operation.unit is None:

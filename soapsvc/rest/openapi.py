@@ -32,13 +32,10 @@ _PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
     },
 }
+_GUIDS = [name for name, described in _PATH_PARAMETERS.items() if described["schema"] is _GUID]
 _IF_MATCH = ("If-Match", "The entity tag that the client has seen, or `*`.", r'^(\*|"[0-9]{1,18}")$')
 _IF_NONE_MATCH = ("If-None-Match", "The entity tag that the client has already.", r'^(\*|"[0-9]{1,18}")$')
-_PREFER = (
-    "Prefer",
-    "`respond-async`, `wait=` and seconds, or both.",
-    r"^(respond-async|(respond-async, )?wait=[0-9]{1,3})$",
-)
+_PREFER = ("Prefer", "`respond-async`, `wait=` and seconds, or both; others are passed over.", None)
 _KEY = ("Idempotency-Key", "Names a request: sent again, it is answered again and done once.", r"^[!-~]{1,255}$")
 _ETAG = {"ETag": {"description": "The item's version, in quotes.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
@@ -185,7 +182,12 @@ def _header_parameters(operation: Operation) -> list[Json]:
         (_KEY, operation.writes),
     ]
     return [
-        {"name": name, "in": "header", "description": text, "schema": {"type": "string", "pattern": pattern}}
+        {
+            "name": name,
+            "in": "header",
+            "description": text,
+            "schema": {"type": "string", **({"pattern": pattern} if pattern else {})},
+        }
         for (name, text, pattern), is_wanted in wanted
         if is_wanted
     ]
@@ -198,9 +200,10 @@ def _responses(operation: Operation) -> Json:
         if kind is not None:
             responses[str(status)]["content"] = _content(operation, kind)
     of_writes = _OF_WRITES if operation.writes else ()
+    of_path = (problems.BAD_GUID,) if any(f"{{{name}}}" in operation.path for name in _GUIDS) else ()
     of_versioned = _OF_VERSIONED_WRITES if operation.writes and operation.versioned else ()
     by_status: defaultdict[int, dict[str, Kind]] = defaultdict(dict)
-    for kind in (*_ALWAYS, *of_writes, *of_versioned, *operation.problems):
+    for kind in (*_ALWAYS, *of_path, *of_writes, *of_versioned, *operation.problems):
         by_status[kind.status][kind.name] = kind
     for status, kinds in sorted(by_status.items()):
         responses[str(status)] = _problem_response(kinds.values())

@@ -24,6 +24,7 @@ from soapsvc.usecases.work_lists import MINE, Paging, Whose
 
 DEFAULT_LIMIT = 100
 LONGEST_LIMIT = 10_000
+_CURSOR = "^[A-Za-z0-9_=-]*$"
 
 
 class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -36,10 +37,12 @@ class WaitQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """Which items, in which order, and which page of them."""
 
-    filter: Annotated[str, Meta(max_length=10_000, description="A condition of the language of work lists.")] = ""
-    order: Annotated[str, Meta(max_length=10_000, description="An order of the language of work lists.")] = ""
+    filter: Annotated[str, Meta(max_length=3_000, description="A condition of the language of work lists.")] = ""
+    order: Annotated[str, Meta(max_length=500, description="An order of the language of work lists.")] = ""
     limit: Annotated[int, Meta(ge=1, le=LONGEST_LIMIT, description="The most items of a page.")] = DEFAULT_LIMIT
-    cursor: Annotated[str, Meta(max_length=4_000, description="The nextCursor of the page before.")] | None = None
+    cursor: (
+        Annotated[str, Meta(max_length=4_000, pattern=_CURSOR, description="The nextCursor of the page before.")] | None
+    ) = None
 
 
 def create_at(tx: Transaction, call: Call) -> Answer:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import BaseAdapter
 
 from soapsvc.exchange import Door, HeaderFields, Request, head
@@ -91,7 +92,9 @@ class InProcessAdapter(BaseAdapter):
         response = requests.Response()
         response.status_code = answer.status
         response.headers.update(answer.headers)
-        response.raw = io.BytesIO(answer.body)
+        response.raw = urllib3.HTTPResponse(
+            io.BytesIO(answer.body), headers=answer.headers, status=answer.status, preload_content=False
+        )
         response.request = request
         response.url = request.url or ""
         return response
