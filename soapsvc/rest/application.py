@@ -28,7 +28,7 @@ from soapsvc.rest.media import JSON, is_in_utf8, preferred, type_of
 from soapsvc.rest.operations import Answer, Call, Operation, Unit
 from soapsvc.rest.preferences import read_preferences
 from soapsvc.rest.problems import HttpProblem, problem_for
-from soapsvc.rest.reading import query_of
+from soapsvc.rest.reading import check_text, query_of
 from soapsvc.rest.repeats import Once, Repeated, digest_of
 from soapsvc.rest.services import PREFIXES, ROOT, Services
 from soapsvc.storage.database import InTenancy
@@ -184,6 +184,8 @@ def _call(
     accepted = preferred(",".join(headers.get_all("accept")), operation.media_types or (JSON,))
     if accepted is None and operation.media_types:
         raise HttpProblem(problems.NOT_ACCEPTABLE, f"There is {', '.join(operation.media_types)}")
+    for part in path.values():
+        check_text(part)
     condition = Condition(read_tags("If-Match", headers.get_all("if-match")))
     call = Call(
         caller=caller,

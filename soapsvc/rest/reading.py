@@ -1,6 +1,6 @@
 """Reads the bodies of requests: JSON, with numbers as they were written, and what they may hold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,12 +12,19 @@ from soapsvc.rest.media import JSON
 from soapsvc.rest.problems import BAD_REQUEST, INVALID, HttpProblem
 
 _MOST_PARAMETERS = 50
+_NUL = b"\\u0000"
 
 
 def json_of(kind: Any) -> Mapping[str, Callable[[bytes], Any]]:
     """Give how a body of JSON is read as a type; an empty one is an object without members."""
     decoder = msgspec.json.Decoder(kind, float_hook=_decimal)
     return {JSON: lambda body: _read(decoder, body)}
+
+
+def check_text(text: str) -> None:
+    """Raise InvalidRequest for a text with the one character that no database keeps and XML does not have."""
+    if "\0" in text:
+        raise InvalidRequest("A text has the character U+0000")
 
 
 def query_of(kind: Any, text: str) -> Any:
@@ -28,6 +35,8 @@ def query_of(kind: Any, text: str) -> Any:
         )
     except ValueError:
         raise InvalidRequest("The query cannot be read") from None
+    for _, value in pairs:
+        check_text(value)
     given = dict(pairs)
     if len(given) != len(pairs):
         raise InvalidRequest("A parameter of the query came twice")
@@ -48,7 +57,7 @@ def _decimal(text: str) -> Decimal:
 
 def _read(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
-        return decoder.decode(body or b"{}")
+        read = decoder.decode(body or b"{}")
     except msgspec.ValidationError as error:
         detail, _, place = str(error).partition(" - at ")
         pointer = "#" + place.strip("`$").replace("[...]", "/-").replace(".", "/")
@@ -56,3 +65,20 @@ def _read(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         shown = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise HttpProblem(BAD_REQUEST, f"The body is not the JSON that is expected: {shown}") from None
+    if _NUL in body:
+        for text in _texts(msgspec.to_builtins(read)):
+            check_text(text)
+    return read
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give all texts in what was read from JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield name
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)

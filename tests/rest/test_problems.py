@@ -10,6 +10,7 @@ from soapsvc.domain import errors, version_errors
 from soapsvc.rest import problems
 from soapsvc.rest.problems import KINDS, PROBLEMS, problem_for
 from soapsvc.settings import Settings
+from tests.conftest import KINDS as KINDS_OF_DATABASES
 from tests.rest.conftest import Rest, opened
 
 HIDDEN = {
@@ -86,6 +87,33 @@ def test_what_is_no_guid_is_refused(rest: Rest, guid: str) -> None:
         f"/Versions/{version.session}/Documents/{guid}/Content",
     ):
         assert rest.get(f"{version.at}{path}").problem == (400, "bad-guid")
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_DATABASES)
+def test_a_character_that_no_database_keeps_is_refused_wherever_it_stands(settings: Settings) -> None:
+    text = "a\0b"
+    with opened(settings) as rest:
+        version = rest.begun()
+        begin = f"{version.at}/Versions/{SOME_GUID}"
+        told = [
+            *(rest.post("/WorkItems", {"name": "Lease", name: text}, user="supervisor") for name in NAMED_BY_CLIENTS),
+            rest.post("/WorkItems", {"name": "Lease", "answers": {text: "a"}}, user="supervisor"),
+            rest.post("/WorkItems", {"name": "Lease", "answers": {"a": [text]}}, user="supervisor"),
+            rest.put(begin, {"answers": {"Customer": text}, "forceCreate": True}),
+            rest.put(f"{version.path}/SaveAndClose", {"callbackUrl": f"https://example.org/{text}"}),
+            rest.get("/WorkGroups/a\0b/WorkItems", user="supervisor"),
+            rest.get("/WorkItems?filter=name%3D'a%00b'"),
+            rest.get("/WorkItems?cursor=%00"),
+            rest.post("/WorkItems", {"name": "Lease"}, user="supervisor", idempotency_key=text),
+        ]
+        assert [one.problem for one in told] == [(400, "bad-request")] * len(told)
+        assert rest.get("/WorkItems", user="supervisor").json["items"] == []
+
+
+def test_a_text_that_only_looks_like_that_character_is_taken(rest: Rest) -> None:
+    body = b'{"name":"\\\\u0000"}'
+    made = rest.post("/WorkItems", body=body, user="supervisor")
+    assert (made.status, made.json["name"]) == (201, "\\u0000")
 
 
 def test_a_method_that_a_resource_does_not_know_is_told_those_that_it_knows(rest: Rest) -> None:
