@@ -26,7 +26,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-postgresql bench-walk bench-sign-in bench-memory bench-startup bench-timers bench-lists lock clean
+.PHONY: help run test check format format-check lint types arrows test-clients prove bench bench-postgresql bench-walk bench-sign-in bench-memory bench-startup bench-timers bench-lists bench-rest lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -85,6 +85,9 @@ bench-timers: $(VENV)/stamp-dev ## how long 100,000 hidden items take to come ba
 
 bench-lists: $(VENV)/stamp-dev ## how long a page of a work list takes among a million items
 	@$(PY) -m bench.lists $(ARGS)
+
+bench-rest: $(VENV)/stamp-dev ## how soon a save is answered, and what those who wait cost SOAP calls
+	@$(PY) -m bench.rest $(ARGS)
 
 # `make lock UPGRADE=` keeps the pins that still fit and changes only what it must.
 UPGRADE ?= --upgrade
