@@ -1,8 +1,8 @@
 """What waiting for SaveAndClose costs: how soon a save is answered, and what 500 who wait cost SOAP: `make bench-rest`.
 
 Services run as processes of their own, each over a database of its own, with the default polling interval of 5 seconds.
-In the first a save has 30 ms of work to do; each is asked for when the one before was answered. Of two others one has 500
-requests that wait for saves which do not end; both get the same SOAP calls, in turns.
+In the first a save has 30 ms of work to do; each is asked for when the one before was answered. Of two others one has
+500 requests that wait for saves which do not end; both get the same SOAP calls, in turns.
 """
 
 import argparse
@@ -106,8 +106,8 @@ def running(*, items: int, work_ms: float) -> Iterator[Running]:
         command = [sys.executable, "-m", "bench.rest", "--serve", folder, str(port), str(items), str(work_ms)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            assert process.stdout is not None
-            yield Running(port, json.loads(process.stdout.readline()))
+            told = process.stdout.readline() if process.stdout else ""
+            yield Running(port, json.loads(told))
         finally:
             process.kill()
             process.wait()

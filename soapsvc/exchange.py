@@ -128,6 +128,8 @@ async def unless_gone(answer: Coroutine[Any, Any, Given], gone: Callable[[], Awa
 
 
 def head(response: Response) -> list[tuple[str, str]]:
-    """Give all header fields of an answer, to a GET or to a HEAD alike."""
+    """Give all header fields of an answer, to a GET or to a HEAD alike; one that has no body says nothing of it."""
+    if response.status in {204, 304}:
+        return list(response.headers)
     length = str(len(response.body))
     return [("content-type", response.content_type), ("content-length", length), *response.headers]

@@ -1,5 +1,6 @@
 """The REST door: HTTP outside; inside who calls, what is asked, one unit of work, and the answer."""
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -94,8 +95,10 @@ class RestApplication:
         try:
             caller = await self._caller(request, origin)
             access.require_scope(caller, writes=operation.writes)
+            _check_site(operation, request.headers)
             body = await asked.body()
-            call = _call(operation, caller, self._services, asked.path_params, request, body)
+            read = partial(_call, operation, caller, self._services, asked.path_params, request, body)
+            call = await asyncio.to_thread(read) if len(body) > _SMALL_BODY else read()
             doing = self._done(operation, call, request, body)
             return _sent(await (unless_gone(doing, request.gone) if operation.waits else doing))
         except Refused:
@@ -129,7 +132,7 @@ class RestApplication:
             if operation.unit is None:
                 return await _worked(operation, call, once, database)
             run = database.written if operation.writes else database.seen
-            return await run(_unit(operation.unit, call, once), is_long=len(body) > _SMALL_BODY)
+            return await run(_unit(operation.unit, call, once), is_long=operation.is_long or len(body) > _SMALL_BODY)
         except Repeated as repeated:
             return repeated.answer
 
@@ -202,6 +205,12 @@ def _call(
     if operation.writes and operation.versioned and caller.must_supply_version and not call.condition.names_a_version:
         raise HttpProblem(problems.VERSION_REQUIRED, "Send If-Match with the entity tag that you have seen")
     return call
+
+
+def _check_site(operation: Operation, headers: Headers) -> None:
+    """Raise HttpProblem where a browser says that a page of another site sends it in its user's name."""
+    if operation.writes and headers.get("sec-fetch-site", "") == "cross-site":
+        raise HttpProblem(problems.NOT_ALLOWED, "A page of another site may not change anything here")
 
 
 def _body(operation: Operation, headers: Headers, body: bytes) -> Any:

@@ -92,8 +92,9 @@ Work = Callable[[Call], Awaitable[Answer]]
 class Operation:
     """An operation: where it is, what it reads and writes, and what it does, by `unit` or by `work`.
 
-    `body` says by media types how a body is read; `needs_body` whether there must be one. `answers` has by statuses
-    what is answered, in JSON; `media_types` are those that a client may choose from. `versioned` says that it is
+    `is_long` says that it may take longer than others should wait for the event loop, `waits` that it waits for something
+    to happen. `body` says by media types how a body is read; `needs_body` whether there must be one. `answers` has by
+    statuses what is answered, in JSON; `media_types` are those that a client may choose from. `versioned` says that it is
     subject to If-Match, `none_match` to If-None-Match; `problems` which kinds it may be answered with besides those of
     all.
     """
@@ -109,6 +110,7 @@ class Operation:
     writes: bool = False
     versioned: bool = False
     waits: bool = False
+    is_long: bool = False
     body: Mapping[str, Callable[[bytes], Any]] = field(default_factory=dict)
     body_type: Any = None
     needs_body: bool = False

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.states import State
 from soapsvc.domain.version_session import STARTED, SUCCEEDED, OperationKind, SessionState
-from soapsvc.storage.waiters import Waiters
 from soapsvc.storage import history, jobs
 from soapsvc.storage.database import InTenancy
+from soapsvc.storage.waiters import Waiters
 from soapsvc.usecases import people
 from tests.support import failing_worker
 from tests.support.failing_worker import HANGING, STEPS, steps_for

@@ -55,6 +55,7 @@ def test_a_version_from_its_creation_to_its_end(template: Path, tmp_path: Path) 
         assert client.get(f"/WorkItems/{item}", headers={"If-None-Match": saved.headers["etag"]}).status_code == 304
         waited = client.get(f"/WorkItems/{item}", params={"afterVersion": 3, "wait": 0})
         assert (waited.status_code, waited.content) == (204, b"")
+        assert {"content-length", "content-type"}.isdisjoint(waited.headers)
 
 
 def test_who_goes_away_leaves_his_place_and_what_was_accepted_goes_on(template: Path, tmp_path: Path) -> None:

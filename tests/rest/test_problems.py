@@ -130,6 +130,14 @@ def test_a_method_that_a_resource_does_not_know_is_told_those_that_it_knows(rest
         assert (told.problem, told.headers["allow"]) == ((405, "method-not-allowed"), allowed)
 
 
+def test_a_page_of_another_site_changes_nothing(rest: Rest) -> None:
+    version = rest.begun()
+    for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
+        told = rest.put(f"{version.path}/SaveAndClose", sec_fetch_site=site)
+        assert told.status == status
+        assert rest.get(version.at, sec_fetch_site=site).status == 200
+
+
 def test_a_head_is_as_a_get_without_its_body(rest: Rest) -> None:
     version = rest.begun()
     head, get = rest.call("HEAD", version.at), rest.get(version.at)

@@ -21,10 +21,10 @@ from soapsvc.domain.caller import Caller
 from soapsvc.domain.version_session import OperationKind, OperationRequest
 from soapsvc.jobs.runner import Runner
 from soapsvc.jobs.version_operations import OperationHandler, Patience, Steps, VersionOperations
-from soapsvc.storage.waiters import Waiters
 from soapsvc.storage import jobs
 from soapsvc.storage.database import Clock, Database, InTenancy, open_database, real_time
 from soapsvc.storage.transaction import Transaction
+from soapsvc.storage.waiters import Waiters
 from soapsvc.usecases import people, version_operations
 from soapsvc.usecases.versions import Target
 from tests.support.versions import CALLBACK
