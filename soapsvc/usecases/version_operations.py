@@ -30,7 +30,7 @@ from soapsvc.domain.version_session import (
     VersionSession,
 )
 from soapsvc.domain.work_item import Running, WorkItem
-from soapsvc.storage import documents, jobs, operations, reservations, sessions, work_items
+from soapsvc.storage import documents, jobs, locks, operations, reservations, sessions, work_items
 from soapsvc.storage.jobs import Job, Lease
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access, items, versions
@@ -77,9 +77,10 @@ def accept(
     action = ACTIONS[request.kind]
     item = access.item_to_read(tx, caller, versions.reference(tx, target.item, None), action)
     access.require_for_item(tx, caller, item, action)
+    locks.lock_items(tx, [item.id])  # of two who ask at the same time the second is told of the first
     session = versions.session_of(tx, item.id, target.session)
     if _is_recognised(tx, session, request):
-        # Read behind its session, the item is not older: an end that is told of comes with its version.
+        # Read anew, for it may have changed before it was locked: an end that is told of comes with its version.
         return Accepted(item=work_items.get(tx, item.id), session=session, operation=session.operation)
     item = access.item_to_change(tx, caller, ItemReference(id=item.id, version=target.version), action)
     if session.state not in OPEN or item.session != session.guid:

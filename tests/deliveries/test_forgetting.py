@@ -1,6 +1,5 @@
 """Deliveries that have ended are forgotten with age, each with its log; those that go on never are."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from soapsvc.storage import deliveries as stored_deliveries
 from soapsvc.storage.version_tables import delivery_attempt
 from soapsvc.usecases import deliveries
 from tests.deliveries.conftest import DONE, FAILED
-from tests.support.databases import run_by_hand
+from tests.support.databases import wait_until, waits_for_a_lock
 
 KEPT = timedelta(days=30)
 A_MOMENT = timedelta(microseconds=1)
@@ -85,17 +84,9 @@ def test_one_that_is_replayed_while_it_is_forgotten_stays(
         stored_deliveries.begin_again(tx, ended, sealed_secret=None)
         unit = lambda other: deliveries.forget_old(other, kept=KEPT, most=10)  # noqa: E731
         forgetting.append(whole_database.write(unit))
-        wait_for_a_lock(database_url)
+        wait_until(lambda: waits_for_a_lock(database_url))
 
     database.write(begin_again_while_the_sweep_waits).result(10)
 
     assert forgetting[0].result(10) == 0
     assert find(number).state is DeliveryState.PENDING
-
-
-def wait_for_a_lock(url: sa.URL) -> None:
-    """Wait until somebody waits for a row that another transaction has changed."""
-    deadline = time.monotonic() + 3
-    query = "SELECT 1 FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'"
-    while not run_by_hand(url, query, name=url.database):
-        assert time.monotonic() < deadline

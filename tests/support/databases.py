@@ -7,8 +7,9 @@ may make others; without it one comes from a wheel. There is always one: what ca
 import os
 import shutil
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,16 @@ def run_by_hand(url: sa.URL, statement: str, **parameters: object) -> list[tuple
             return [tuple(row) for row in result] if result.returns_rows else []
     finally:
         engine.dispose()
+
+
+def waits_for_a_lock(url: sa.URL) -> bool:
+    """Say whether somebody on this PostgreSQL waits for what another transaction has locked."""
+    query = "SELECT 1 FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'"
+    return bool(run_by_hand(url, query, name=url.database))
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something is so, for some seconds at most."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline

@@ -8,6 +8,7 @@ from soapsvc.domain.version_session import STARTED, SUCCEEDED, OperationKind, Se
 from soapsvc.usecases import items, version_operations
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.versions import Target
+from tests.support.databases import wait_until, waits_for_a_lock
 from tests.support.driver import watching
 from tests.support.versions import KINDS, Versions
 from tests.usecases.test_versions import rival as rival  # noqa: PLC0414 - a fixture
@@ -34,8 +35,9 @@ def test_a_save_that_loaded_the_item_before_it_was_kept_for_an_operation_is_refu
     assert (kept.version, kept.state, kept.running.operation) == (1, State.OPENED, "another")
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # on PostgreSQL the item is locked before anything can come between
 @pytest.mark.parametrize("operation", KINDS)
-def test_an_operation_is_accepted_on_top_of_a_change_that_came_between_or_not_at_all(ana, rival, operation):
+def test_an_operation_is_accepted_on_top_of_a_change_that_came_between_or_not_at_all(kind, ana, rival, operation):
     target, other = ana.open(), ana.open()
     rival(TOUCHED, id=ana.item(target).id)
     named = Target(item=target.item, session=target.session, version=1)
@@ -50,8 +52,9 @@ def test_an_operation_is_accepted_on_top_of_a_change_that_came_between_or_not_at
     assert (ana.item(other).version, ana.session(other).state) == (3, SUCCEEDED[operation])
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # on PostgreSQL the item is locked before anything can come between
 @pytest.mark.parametrize("operation", KINDS)
-def test_of_two_that_are_accepted_at_the_same_time_one_is_told_of_the_other(ana, rival, operation):
+def test_an_item_that_is_kept_for_another_operation_meanwhile_is_not_kept_for_this_one(kind, ana, rival, operation):
     target = ana.open()
     rival(KEPT, id=ana.item(target).id)
     with pytest.raises(WrongState, match="Saving"):
@@ -66,12 +69,32 @@ def test_a_repeat_that_meets_the_end_is_told_the_version_of_the_end(kind, ana):
     job = ana.claim(operation)
     ended = []
 
-    def end_before_the_session_is_read(_, statement):
-        if "FROM version_session" in statement and not ended:
+    def end_before_the_item_is_locked(_, statement):
+        if "FROM work_item" in statement and "FOR UPDATE" in statement and not ended:
             ended.append(True)
             ana.finish(job)
 
-    with watching(before=end_before_the_session_is_read):
+    with watching(before=end_before_the_item_is_locked):
         told = ana.accept(target, ana.request(operation))
 
     assert (told.session.state, told.item.version, told.item.state) == (SessionState.SAVED, 2, State.PENDED)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+@pytest.mark.parametrize("operation", KINDS)
+def test_who_asks_the_same_while_another_is_being_accepted_is_told_of_that_one(kind, ana, operation, database_url):
+    target, first, second = ana.open(), ana.request(operation), ana.request(operation)
+    others = []
+
+    def let_another_ask_once_the_session_was_read(_, statement):
+        if "FROM version_session" in statement and not others:
+            others.append(None)
+            unit = lambda tx: version_operations.accept(tx, ana.caller, target, second)  # noqa: E731
+            others[0] = ana.database.write(unit)
+            wait_until(lambda: others[0].done() or waits_for_a_lock(database_url))
+
+    with watching(after=let_another_ask_once_the_session_was_read):
+        told = [ana.accept(target, first), others[0].result(10)]
+
+    assert {one.operation for one in told} == {first.id}
+    assert {one.session.state for one in told} == {STARTED[operation]}
