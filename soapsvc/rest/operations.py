@@ -92,11 +92,11 @@ Work = Callable[[Call], Awaitable[Answer]]
 class Operation:
     """An operation: where it is, what it reads and writes, and what it does, by `unit` or by `work`.
 
-    `is_long` says that it may take longer than others should wait for the event loop, `waits` that it waits for something
-    to happen. `body` says by media types how a body is read; `needs_body` whether there must be one. `answers` has by
-    statuses what is answered, in JSON; `media_types` are those that a client may choose from. `versioned` says that it is
-    subject to If-Match, `none_match` to If-None-Match; `problems` which kinds it may be answered with besides those of
-    all.
+    `is_long` says that it may take longer than others should wait for the event loop, `waits` that it waits for
+    something to happen. `body` says by media types how a body is read; `needs_body` whether there must be one.
+    `answers` has by statuses what is answered, in JSON; `media_types` are those that a client may choose from.
+    `versioned` says that it is subject to If-Match, `none_match` to If-None-Match; `problems` which kinds it may be
+    answered with besides those of all.
     """
 
     name: str

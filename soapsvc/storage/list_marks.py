@@ -113,7 +113,7 @@ def _changed(
     if more_than.row(tx, **numbers, most=MOST_CHANGES) is not None:
         return None
     rows = places.rows(tx, **numbers)
-    return frozenset(row.concerned for row in rows if not since.sees(row.number))
+    return frozenset(row[1] for row in rows if not since.sees(row[0]))
 
 
 def _digest(lists: Collection[int]) -> str:
@@ -132,12 +132,12 @@ def _places_of(recent: sa.CTE, *tables: sa.ColumnElement[bool]) -> sa.CompoundSe
     is_held = sa.and_(_is_of_held(recent.c.state_before), _is_of_held(recent.c.state_after))
     of_offers, of_holders = tables or (sa.true(), sa.true())
     offers = (
-        sa.select(recent.c.number, offer.c.entity_id.label("concerned"))
+        sa.select(recent.c.number, offer.c.entity_id)
         .join(offer, offer.c.work_item_id == recent.c.work_item_id)
         .where(sa.or_(recent.c.state_before.is_(None), ~is_held), of_offers)
     )
     holders = (
-        sa.select(recent.c.number, holder.c.entity_id.label("concerned"))
+        sa.select(recent.c.number, holder.c.entity_id)
         .join(holder, holder.c.work_item_id == recent.c.work_item_id)
         .where(of_holders)
     )
@@ -155,6 +155,6 @@ _PLACES = Statement(_places_of(_RECENT.where(of_tenancy(history)).cte("recent"),
 _MORE_THAN_ANYWHERE = Statement(_MORE, across_tenancies=True)
 _PLACES_ANYWHERE = Statement(_places_of(_RECENT.cte("recent")), across_tenancies=True)
 _ITEMS_ANYWHERE = Statement(
-    sa.select(history.c.work_item_id.label("concerned"), number().label("number")).where(_IS_FROM),
+    sa.select(number().label("number"), history.c.work_item_id).where(_IS_FROM),
     across_tenancies=True,
 )

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from soapsvc.storage.database import InTenancy
 from soapsvc.testing.in_process import InProcess
 from soapsvc.usecases import organisation, tenancies
 from tests.conftest import PASSWORD, Soap
-from tests.rest.conftest import Client, Told
+from tests.rest.conftest import Client, Told, opened
 from tests.support import who_may
 from tests.support.moved import Moved
 from tests.support.tokens import CHEAP
@@ -181,3 +182,14 @@ def test_items_of_others_in_the_list_of_another_tenancys_entity_are_not_shown(wo
     asking = who_may.other_tenancy(world, SEES, item)
     assert _asked(world, "listWorkItemsOfGroup", item, holder, asking).problem == (404, "not-found")
     assert _asked(world, "listWorkItems", item, holder, asking).json["items"] == []
+
+
+def test_who_a_trusted_proxy_vouches_for_acts_and_shows_nothing_besides(template: Any, tmp_path: Path) -> None:
+    path = shutil.copy(template, tmp_path / "soapsvc.db")
+    trusted = {"proxy_addresses": "127.0.0.1", "proxy_identity_header": "X-User"}
+    with opened(Settings(database=f"sqlite:///{path}"), **trusted) as rest:
+        version = rest.begun()
+        assert rest.get(version.at, user=None, x_user="ana").status == 200
+        assert rest.get(version.at, user=None, x_user="carl").problem == REFUSED
+        assert rest.get(version.at, user=None, x_user="nobody").problem == NOBODY
+        assert rest.get(version.at, user="ana", x_user="ana").problem == NOBODY

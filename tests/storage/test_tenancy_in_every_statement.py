@@ -28,6 +28,7 @@ ACROSS = {
     "history._CHAINS",
     "list_marks._MORE_THAN_ANYWHERE",
     "list_marks._PLACES_ANYWHERE",
+    "list_marks._ITEMS_ANYWHERE",
     "list_marks._HIGHEST",
     "token_keys._FORGET",
     "used_nonces._FORGET",
