@@ -84,6 +84,7 @@ PROBLEMS: Mapping[type[errors.WorkItemServiceError], Kind] = {
     errors.TooManyWaiting: UNAVAILABLE,
     errors.InvalidOrder: BAD_REQUEST,
     errors.InvalidFilter: BAD_REQUEST,
+    errors.ListTookTooLong: INVALID,
     errors.NameTaken: EXISTS,
     errors.UnknownTenancy: INVALID,
     errors.OrganisationCycle: INVALID,
