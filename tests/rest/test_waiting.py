@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -10,6 +12,7 @@ from soapsvc import chores
 from soapsvc.settings import Settings
 from soapsvc.storage import schema
 from soapsvc.storage.database import InTenancy, open_database
+from soapsvc.storage.waiters import Waiter, Waiters
 from soapsvc.usecases import scheduling
 from soapsvc.wiring import database_url
 from tests.conftest import DEFAULT_TENANCY, KINDS
@@ -48,6 +51,28 @@ def test_who_waits_is_told_as_soon_as_the_item_has_changed(settings: Settings, h
 
 def _save(item_id: int) -> str:
     return f'<workItemID id="{item_id}"/><workItemPayload><dataModel/></workItemPayload>'
+
+
+class _Late(Waiters):
+    """Gives a place to wait in only after something has happened."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        super().__init__(most=10)
+        self._before = before
+
+    def place(self, subject: str) -> AbstractContextManager[Waiter | None]:
+        self._before()
+        return super().place(subject)
+
+
+def test_a_change_between_the_look_and_the_wait_is_not_missed(settings: Settings) -> None:
+    with opened(settings) as rest:
+        version = rest.begun()
+        item_id = rest.stored(version.item).id
+        memories = rest.database.read(lambda tx: tx.memory.memories).result(10)
+        memories.items = _Late(lambda: rest.database.write(lambda tx: scheduling.touch_item(tx, item_id)).result(10))
+        told = rest.get(f"{version.at}?afterVersion=1&wait=2")
+        assert (told.status, told.json["version"]) == (200, 2)
 
 
 @pytest.mark.parametrize("query", AT_ONCE)
