@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 
 import jinja2
+import markupsafe
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -48,6 +49,7 @@ def _page(urls: Urls) -> tuple[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     content = environment.get_template("index.html").render(
         api=openapi.document(urls), problems=sorted(problems.KINDS.values(), key=_place), type=problems.TYPE
     )
@@ -57,6 +59,11 @@ def _page(urls: Urls) -> tuple[str, str]:
         f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return content, policy
+
+
+def _code(text: str) -> markupsafe.Markup:
+    """Show what stands between backquotes as code."""
+    return markupsafe.Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(markupsafe.escape(text))))  # noqa: S704 - escaped before
 
 
 def _place(kind: problems.Kind) -> tuple[int, str]:

@@ -1,8 +1,10 @@
 """Who may do what over REST: every operation asked by everybody who may not, and by who may."""
 
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -78,6 +80,19 @@ def world(template: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         yield world
 
 
+@pytest.fixture(scope="module")
+def changes(world: World) -> Iterator[Callable[[], int]]:
+    """Say how often the database was changed: by a number that goes up with each commit that changes it."""
+    with closing(sqlite3.connect(world.soap.database.database.path, check_same_thread=False)) as connection:
+        yield lambda: int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def test_the_number_of_changes_goes_up_with_each(world: World, changes: Callable[[], int]) -> None:
+    before = changes()
+    _case(world)
+    assert changes() > before
+
+
 @pytest.fixture(autouse=True)
 def the_real_time(world: World) -> Iterator[None]:
     yield
@@ -135,15 +150,17 @@ COLUMNS = {
 @pytest.mark.parametrize(
     ("who", "name"), [(who, name) for who, column in COLUMNS.items() for name in sorted(column.of)]
 )
-def test_who_may_not_is_refused_by_every_operation_and_nothing_is_changed(world: World, who: str, name: str) -> None:
+def test_who_may_not_is_refused_by_every_operation_and_nothing_is_changed(
+    world: World, changes: Callable[[], int], who: str, name: str
+) -> None:
     item, holder = _case(world)
     column = COLUMNS[who]
     asking = column.make(world, ROWS[name][0], item)
-    before = world.everything()
+    before = changes()
     told = _asked(world, name, item, holder, asking)
     assert told.problem == column.told
     assert ("www-authenticate" in told.headers) == (told.status == 401)
-    assert world.everything() == before
+    assert changes() == before
 
 
 RIGHT = {"a password": who_may.right} | {f"a {scope} token": who_may.right_token(scope) for scope in Scope}
