@@ -149,7 +149,7 @@ NO_REFERENCES = {
     "sqlite": ["PRAGMA foreign_keys = OFF"],
     "postgresql": [
         f"ALTER TABLE {table} DROP CONSTRAINT fk_{table}_work_item_id"
-        for table in ("history", "offer", "holder", "version_session", "list_entry")
+        for table in ("history", "offer", "holder", "version_session")
     ],
 }
 
