@@ -86,6 +86,7 @@ def serve(
         say(f"soapsvc {__version__}; whether it is ready: {settings.address}{READY}")
         for address in serving.endpoints(settings):
             say(f"  {address}?wsdl")
+        say(f"  {serving.description(settings)}")
         if introduction is not None:
             say(introduction)
         serving.serve(settings, tls)

@@ -22,6 +22,7 @@ from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.doorkeeping import built
 from soapsvc.front import Front
 from soapsvc.jobs.version_operations import Work, nothing_to_do
+from soapsvc.rest.services import Urls
 from soapsvc.rsgi import Rsgi
 from soapsvc.settings import CannotListen, InvalidSettings, Settings
 from soapsvc.soap import contract
@@ -173,6 +174,11 @@ def tls_of(settings: Settings) -> "Tls | None":
 def endpoints(settings: Settings) -> list[str]:
     """Give the addresses of the services."""
     return [f"{settings.address}{contract.BASE_PATH}{name}" for name in sorted(SERVICES)]
+
+
+def description(settings: Settings) -> str:
+    """Give the address of the page that describes the REST door."""
+    return Urls(settings.address).page()
 
 
 def contract_files(settings: Settings) -> dict[str, bytes]:

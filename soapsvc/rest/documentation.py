@@ -14,9 +14,9 @@ from starlette.responses import Response
 
 from soapsvc.rest import openapi, problems
 from soapsvc.rest.media import JSON
-from soapsvc.rest.services import Urls
+from soapsvc.rest.services import PAGE, Urls
 
-DOCUMENT, PAGE = "/documentation/openapi.json", "/documentation/index.html"
+DOCUMENT = "/documentation/openapi.json"
 _HTML = "text/html; charset=utf-8"
 
 

@@ -16,6 +16,9 @@ PREFIXES = ("/HdaApi/rest/", "/api/rest/")
 ROOT = "v2.0"
 """Below which the resources are."""
 
+PAGE = "/documentation/index.html"
+"""Where people read of them."""
+
 ResponseCode = Literal["split", "always200", "always202"]
 """How SaveAndClose and Complete are answered: 200 when they have ended and 202 while not, or always one of them."""
 
@@ -25,6 +28,10 @@ class Urls:
     """The addresses of resources, made of the service's public one; a request's Host is not asked."""
 
     address: str
+
+    def page(self) -> str:
+        """Give the address of the page that describes this door."""
+        return f"{self.address}{PREFIXES[0].rstrip('/')}{PAGE}"
 
     def base(self) -> str:
         """Give what the addresses of all resources begin with."""

@@ -29,6 +29,7 @@ def test_the_demonstration_introduces_its_people_and_endpoints(demo: Server) -> 
         assert re.search(rf"{name}\s+{guid}", output)
     for service in ("WorkItemManagementService", "WorkListService", "WorkItemSchedulerService"):
         assert f"{demo.address}/amxbpm/{service}?wsdl" in output
+    assert f"{demo.address}/HdaApi/rest/documentation/index.html" in output
     assert "Their password: correct horse" in output
 
 
