@@ -1,5 +1,6 @@
 """SaveAndClose and Complete as jobs, and how a door asks for them and waits for their end."""
 
+import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -201,7 +202,9 @@ class VersionOperations:
     ) -> Outcome:
         """Wait for the end, holding neither a thread nor a transaction; without a place to wait in, not at all."""
         while waiter is not None and not outcome.is_finished and (left := until - time.monotonic()) > 0:
-            await waiter.wait(min(left, polling) if polling else left)
+            # Many who came together shall not all look at the same moment.
+            pause = polling * random.uniform(0.5, 1.0)  # noqa: S311 - nobody gains by guessing it
+            await waiter.wait(min(left, pause) if polling else left)
             item, session = await tenancy.seen(look)
             outcome = Outcome(item=item, session=session)
             if self._waiters.is_closed:
