@@ -167,7 +167,7 @@ def test_an_operation_that_fails_says_why_and_leaves_the_item_open(rest: Rest) -
     assert (done.json["status"], rest.stored(guid).version) == ("Completed", 2)
 
 
-UNKNOWN = "103c379a-0042-42c6-97cb-513a42d363d6"
+UNKNOWN = "00000000-1111-4222-8333-444444444444"
 MISSING = {
     "work-item-unknown": [
         f"/WorkItems/{UNKNOWN}",

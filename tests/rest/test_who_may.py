@@ -129,21 +129,24 @@ class Column:
 NOBODY, REFUSED, NOT_THERE = (401, "not-authenticated"), (403, "not-allowed"), (404, "work-item-unknown")
 GUARDED = frozenset(name for name, (row, _, _) in ROWS.items() if row.grants != ANYBODY)
 NAMES_AN_ITEM = frozenset(ROWS) - CREATES - {"listWorkItems", "listWorkItemsOfGroup"}
+OF_EACH_SORT = frozenset({"getVersion", "changeAnswers", "getWorkItem", "saveAndClose"})
+"""What looks and what writes, in one transaction and in several: who calls is found out before all of them alike."""
+
 COLUMNS = {
     "anonymous": Column(who_may.anonymous, NOBODY),
     "wrong password": Column(who_may.wrong_password, NOBODY),
-    "unknown user": Column(who_may.unknown_user, NOBODY),
-    "disabled": Column(who_may.disabled, NOBODY),
+    "unknown user": Column(who_may.unknown_user, NOBODY, OF_EACH_SORT),
+    "disabled": Column(who_may.disabled, NOBODY, OF_EACH_SORT),
     "no grant": Column(who_may.no_grant, REFUSED, GUARDED),
     "every other grant": Column(who_may.every_other_grant, REFUSED, GUARDED),
     "scoped grant elsewhere": Column(who_may.scoped_grant_elsewhere, REFUSED, GUARDED - CREATES),
     "other tenancy": Column(who_may.other_tenancy, NOT_THERE, NAMES_AN_ITEM),
-    "disabled while signed in": Column(who_may.disabled_while_signed_in, NOBODY),
+    "disabled while signed in": Column(who_may.disabled_while_signed_in, NOBODY, OF_EACH_SORT),
     "query token": Column(who_may.right_token(Scope.QUERY), REFUSED, frozenset(WRITES)),
     "ended token": Column(who_may.ended_token, NOBODY),
-    "token of a disabled principal": Column(who_may.principal_disabled_while_signed_in, NOBODY),
+    "token of a disabled principal": Column(who_may.principal_disabled_while_signed_in, NOBODY, OF_EACH_SORT),
     "token of other tenancy": Column(who_may.token_of_other_tenancy, NOT_THERE, NAMES_AN_ITEM),
-    "token at the host of another tenancy": Column(who_may.token_at_the_host_of_another_tenancy, NOBODY),
+    "token at the host of another tenancy": Column(who_may.token_at_the_host_of_another_tenancy, NOBODY, OF_EACH_SORT),
 }
 
 
