@@ -25,7 +25,7 @@ from soapsvc.settings import Settings
 from tests.conftest import PASSWORD
 from tests.rest.conftest import BASE, PUBLIC
 
-EXAMPLES = int(os.environ.get("SOAPSVC_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "2"))
 SUPERVISOR = {"Authorization": f"Basic {base64.b64encode(f'supervisor:{PASSWORD}'.encode()).decode()}"}
 # What only looks as if it must succeed: a filter or a cursor is a text of a language, and a version may be another's.
 ACCEPTED = ["2xx", "304", "400", "401", "403", "404", "409", "412", "422"]
