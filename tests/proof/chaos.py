@@ -15,21 +15,23 @@ WITH_DATABASE = (*KINDS, "kill database", "restart database", "pause database")
 
 @dataclass(frozen=True)
 class Disturbance:
-    """After `wait` seconds something is done to the node of this number, for some seconds."""
+    """After `wait` seconds something is done, for some seconds, to the process of this number, or to the database."""
 
     wait: float
     kind: str
-    node: int
+    at: int
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.kind} {'the database' if self.node < 0 else f'node {self.node}'} for {self.seconds:.2f} s"
+        return f"{self.kind} {'the database' if self.at == DATABASE else f'process {self.at}'} for {self.seconds:.2f} s"
 
 
 DATABASE = -1
 
 
-def schedule(seed: int, seconds: float, *, nodes: int, every: float, kinds: Sequence[str] = KINDS) -> list[Disturbance]:
+def schedule(
+    seed: int, seconds: float, *, processes: int, every: float, kinds: Sequence[str] = KINDS
+) -> list[Disturbance]:
     """Make the schedule of a seed: something of these kinds about every so many seconds, the first of all a kill."""
     luck = random.Random(f"chaos {seed}")
     planned: list[Disturbance] = []
@@ -40,19 +42,22 @@ def schedule(seed: int, seconds: float, *, nodes: int, every: float, kinds: Sequ
         if over > seconds:
             return planned
         kind = luck.choice(kinds) if planned else "kill"
-        node = luck.randrange(nodes)
+        at = luck.randrange(processes)
         planned.append(
-            Disturbance(wait, kind.removesuffix(" database"), DATABASE if "database" in kind else node, length)
+            Disturbance(wait, kind.removesuffix(" database"), DATABASE if "database" in kind else at, length)
         )
 
 
 class Chaos:
-    """Carries out a schedule on nodes, each behind a proxy, and perhaps on their database."""
+    """Carries out a schedule on processes, each with a proxy, and perhaps on their database.
+
+    A node's clients come through its proxy; a worker, which has none, goes to its database through one.
+    """
 
     def __init__(
-        self, nodes: Sequence[Node], proxies: Sequence[Proxy], database: PostgresqlServer | None = None
+        self, processes: Sequence[Node], proxies: Sequence[Proxy], database: PostgresqlServer | None = None
     ) -> None:
-        self._nodes = nodes
+        self._processes = processes
         self._proxies = proxies
         self._database = database
 
@@ -64,13 +69,13 @@ class Chaos:
             await self._do(one)
 
     async def _do(self, one: Disturbance) -> None:
-        node = self._database if one.node == DATABASE else self._nodes[one.node]
-        assert node is not None
-        proxy = None if one.node == DATABASE else self._proxies[one.node]
+        process = self._database if one.at == DATABASE else self._processes[one.at]
+        assert process is not None
+        proxy = None if one.at == DATABASE else self._proxies[one.at]
         ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-            "kill": (node.kill, node.start),
-            "restart": (node.stop, node.start),
-            "pause": (node.pause, node.go_on),
+            "kill": (process.kill, process.start),
+            "restart": (process.stop, process.start),
+            "pause": (process.pause, process.go_on),
         }
         if proxy is not None:
             ways |= {"cut": (proxy.cut, proxy.mend), "mute": (proxy.mute, proxy.mend)}

@@ -14,9 +14,10 @@ from operator import itemgetter
 
 from tests.proof import operations
 from tests.proof.explaining import LATEST, Change, explain, explain_rest
-from tests.proof.operations import ALLOWED_IN, NEXT, POSSIBLE_IN
+from tests.proof.operations import ALLOWED_IN, NEXT, STARTED
 from tests.proof.order import Place, Windows, check_one_state, check_order, made_together
 from tests.proof.record import FOREVER, Call
+from tests.proof.sessions import Sessions, is_about_session, is_known_refusal
 from tests.proof.stored import Row, Stored
 from tests.proof.violations import Rule, Violation
 
@@ -26,6 +27,8 @@ def check(calls: Sequence[Call], stored: Stored, *, is_undisturbed: bool = False
     found = list(_check_stored(stored))
     stored = replace(stored, rows={item: _without_gaps(rows) for item, rows in stored.rows.items()})
     explained = explain(calls, stored)
+    sessions = Sessions(calls, stored)
+    sessions.explain(explained)
     places: dict[int, list[Place]] = defaultdict(list)
     found += _place_looks(places, calls, stored)
     _place_changes(places, explained.changes.values())
@@ -43,10 +46,11 @@ def check(calls: Sequence[Call], stored: Stored, *, is_undisturbed: bool = False
     together = made_together(explained.changes.values())
     for call in calls:
         found += _check_answer(call)
-        found += _check_fault(call, stored, windows)
+        found += _check_fault(call, stored, windows, sessions)
         found += check_one_state(call, windows, explained.changes, together)
         if is_undisturbed and call.outcome == "unknown":
             found.append(Violation(Rule.ANSWERED, None, [call]))
+    found += sessions.check(windows)
     return found
 
 
@@ -113,8 +117,8 @@ def _versions_told(call: Call) -> Iterable[tuple[int, int, str | None, str | Non
     elif call.fault == "InvalidWorkItemFault" and len(call.parameters) == 3:
         item, state, _ = call.parameters
         supplied = dict(call.items).get(int(item))
-        if supplied not in LATEST:
-            yield int(item), supplied, state, None
+        if supplied not in LATEST and not is_about_session(call):
+            yield int(item), supplied, "OPENED" if state in STARTED.values() else state, None
 
 
 def _check_answer(call: Call) -> Iterable[Violation]:
@@ -123,21 +127,22 @@ def _check_answer(call: Call) -> Iterable[Violation]:
         return
     if [one.item for one in call.seen] != [item for item, _ in call.items]:
         yield Violation(Rule.ABOUT, None, [call])
-    elif not operations.changes(call.operation):
+    elif call.operation in operations.READS:
         for (item, supplied), one in zip(call.items, call.seen, strict=True):
             if supplied not in {*LATEST, one.version}:
                 yield Violation(Rule.LOOK, item, [call])
 
 
-def _check_fault(call: Call, stored: Stored, windows: dict[int, Windows]) -> Iterable[Violation]:
+def _check_fault(call: Call, stored: Stored, windows: dict[int, Windows], sessions: Sessions) -> Iterable[Violation]:
     """Look whether a fault is one that this call may meet, and justified by what was current meanwhile."""
     if call.outcome != "fail":
         return
     if call.fault == "InvalidVersionFault":
         yield from _check_conflict(call)
     elif call.fault == "InvalidWorkItemFault" and len(call.parameters) == 3:
-        yield from _check_wrong_state(call, stored, windows)
-    elif not (call.fault == "NoMoreWorkItemsFault" and call.operation == NEXT):
+        if not is_about_session(call):
+            yield from _check_wrong_state(call, stored, windows, sessions)
+    elif not (call.fault == "NoMoreWorkItemsFault" and call.operation == NEXT) and not is_known_refusal(call):
         yield Violation(Rule.EXPECTED, None, [call])
 
 
@@ -148,10 +153,16 @@ def _check_conflict(call: Call) -> Iterable[Violation]:
         yield Violation(Rule.JUSTIFIED, int(item), [call])
 
 
-def _check_wrong_state(call: Call, stored: Stored, windows: dict[int, Windows]) -> Iterable[Violation]:
+def _check_wrong_state(
+    call: Call, stored: Stored, windows: dict[int, Windows], sessions: Sessions
+) -> Iterable[Violation]:
     item, state, operation = int(call.parameters[0]), call.parameters[1], call.parameters[2]
-    if operation != call.operation or state in POSSIBLE_IN.get(operation, set()):
+    if operation not in operations.actions(call.operation) or state in ALLOWED_IN.get(operation, set()):
         yield Violation(Rule.STATE_FORBIDS, item, [call])
+    elif state in STARTED.values():
+        during = windows[item].during(call.begin, call.end) if item in windows else range(1)
+        if not sessions.was_at_work(item, state, during, call.end):
+            yield Violation(Rule.STATE_WAS, item, [call], "no operation was at work meanwhile")
     elif item in windows:
         rows = stored.rows.get(item, ())
         during = windows[item].during(call.begin, call.end)

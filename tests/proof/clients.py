@@ -5,71 +5,49 @@ python -m tests.proof.clients '{"ports": [8080], "clients": 64, "seconds": 60, "
 """
 
 import asyncio
-import base64
 import json
 import random
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import uvloop
 
-from tests.proof import operations
-from tests.proof.operations import ALONE, NEXT, POSSIBLE_IN, READS, SCHEDULE, USERS, WITH_DATA
-from tests.proof.record import Recorder, Seen
-from tests.support.server import PASSWORD
+from tests.proof import operations, rest
+from tests.proof.connections import Connection, Lost, Message
+from tests.proof.operations import (
+    ALONE,
+    BEGIN,
+    COMPLETE,
+    ENDS,
+    NEXT,
+    POSSIBLE_IN,
+    READS,
+    SAVE_AND_CLOSE,
+    SCHEDULE,
+    USERS,
+    WITH_DATA,
+)
+from tests.proof.operations import OVER_REST as OVER_REST_OPERATIONS
+from tests.proof.record import TOLD, Recorder, Seen, Told
 from tests.support.soap import SERVICE_OF
 
-ANSWER_SECONDS = 30.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.8
 MOST_REPEATS = 40
 FEWEST_ITEMS = 24
 HOT_ITEMS = 4
 BATCH = 3
+OVER_REST = 0.35
+"""What share of all calls goes by REST, where something is known that they can be about."""
+PREFERENCES = ("", "", "respond-async", "wait=1", "respond-async, wait=1")
+SOAP_HEADERS = "Content-Type: text/xml; charset=utf-8\r\n"
 
 Items = list[tuple[int, int | None]]
-
-
-class Lost(Exception):
-    """No answer came: the connection was refused or broken, or the time was over."""
-
-
-class Connection:
-    """A kept connection to one of several addresses; after a loss, to the next."""
-
-    def __init__(self, ports: list[int], first: int, user: str) -> None:
-        self._ports = ports
-        self._at = first
-        token = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
-        self._head = f"Host: proof\r\nContent-Type: text/xml; charset=utf-8\r\nAuthorization: Basic {token}\r\n"
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def post(self, service: str, message: bytes) -> tuple[int, bytes]:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._post(service, message)
-        except (OSError, ValueError, asyncio.IncompleteReadError, TimeoutError) as error:
-            self.close()
-            self._at += 1
-            raise Lost(type(error).__name__) from None
-
-    async def _post(self, service: str, message: bytes) -> tuple[int, bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._ports[self._at % len(self._ports)])
-        reader, writer = self._streams
-        head = f"POST /amxbpm/{service} HTTP/1.1\r\n{self._head}Content-Length: {len(message)}\r\n\r\n"
-        writer.write(head.encode() + message)
-        answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        length = int(answer.partition("content-length:")[2].partition("\r\n")[0])
-        return int(answer.split()[1]), await reader.readexactly(length)
-
-    def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
-        self._streams = None
 
 
 class Knowledge:
@@ -78,6 +56,9 @@ class Knowledge:
     def __init__(self) -> None:
         self.items: dict[int, tuple[int, str]] = {}
         self.live: list[int] = []
+        self.guids: dict[int, str] = {}
+        self.sessions: dict[int, str] = {}
+        """The version of an item that was begun last over REST, as far as is known."""
 
     def learn(self, seen: Seen, state: str) -> None:
         """Take over what an answer says."""
@@ -107,12 +88,16 @@ LEADS_TO = {
     "pendWorkItem": "PENDHIDDEN",
     "unallocateWorkItem": "OFFERED",
     SCHEDULE: "OFFERED",
+    BEGIN: "OPENED",
+    "In Progress": "OPENED",
+    "Saving": "OPENED",
+    "Saved": "PENDED",
 }
 CHANGES = [*POSSIBLE_IN, "closeWorkItem", "closeWorkItem", "saveOpenWorkItem"]
 
 
 class Client:
-    """One client: it asks, waits for the answer, and asks again."""
+    """One client: it asks, waits for the answer, and asks again, by whichever door."""
 
     def __init__(self, number: int, seed: int, ports: list[int], knowledge: Knowledge, recorder: Recorder) -> None:
         self._number = number
@@ -127,65 +112,125 @@ class Client:
     async def work(self, is_over: Callable[[], bool]) -> None:
         """Ask until it is over."""
         while not is_over():
-            operation, items = self._choose()
-            await self.call(operation, items)
+            over_rest = self._choose_over_rest() if self._luck.random() < OVER_REST else None
+            if over_rest is not None:
+                await self.call_over_rest(*over_rest)
+            else:
+                await self.call(*self._choose())
         self._connection.close()
 
     async def call(self, operation: str, items: Items) -> None:
-        """Ask one thing; a change with a RequestID until its outcome is known, and sometimes once more."""
-        self._count += 1
-        unique = f"{self._number}-{self._count}"
+        """Ask one thing over SOAP; a change with a RequestID until its outcome is known, and sometimes once more."""
+        unique = self._unique()
         token = f"token-{unique}" if operation in WITH_DATA else None
         is_repeatable = operations.changes(operation) and self._luck.random() < 0.3
         request_id = f"request-{unique}" if is_repeatable else None
-        message = operations.message(
+        body = operations.message(
             operation, items, user=self._user, token=token, request_id=request_id, number=self._count
         )
+        message = Message(f"POST /amxbpm/{SERVICE_OF[operation]}", SOAP_HEADERS, body)
         what = {"operation": operation, "items": items, "token": token, "request": request_id}
-        outcome = await self._ask(message, what)
-        repeats = 0
-        while request_id and outcome == "unknown" and repeats < MOST_REPEATS:
-            repeats += 1
-            outcome = await self._ask(message, what)
-        if request_id and outcome == "ok" and self._luck.random() < 0.2:
-            await self._ask(message, what)
+        told = await self._until_known(message, what, is_repeatable=is_repeatable)
+        if operation == SCHEDULE and told.outcome == "ok":
+            await self._find_guid(told.seen[0].item)
 
-    async def _ask(self, message: bytes, what: dict) -> str:
+    async def call_over_rest(self, operation: str, item: int, session: str | None) -> None:
+        """Ask one thing over REST. What ends a version is repeated without more; what begins one has a key for it."""
+        version = None
+        if operations.changes(operation) or operation in ENDS:
+            version = self._supplied(self._knowledge.items[item][0], is_read=False)
+        manner = rest.Manner(
+            in_body=self._luck.random() < 0.25,
+            force=self._luck.random() < 0.1,
+            prefer=self._luck.choice(PREFERENCES) if operation in ENDS else "",
+            key=f"key-{self._unique()}" if operation == BEGIN and self._luck.random() < 0.5 else None,
+        )
+        version = None if version == -1 else version  # which only SOAP knows
+        message = rest.message(operation, self._knowledge.guids[item], session, version, manner)
+        what = {"operation": operation, "items": [(item, version)], "session": session, "request": manner.key}
+        is_repeatable = manner.key is not None or (operation in ENDS and self._luck.random() < 0.7)
+        told = await self._until_known(message, what, is_repeatable=is_repeatable)
+        if operation == BEGIN and session and (told.outcome != "fail" or self._luck.random() < 0.02):
+            self._knowledge.sessions[item] = session
+
+    def _unique(self) -> str:
+        self._count += 1
+        return f"{self._number}-{self._count}"
+
+    async def _until_known(self, message: Message, what: dict, *, is_repeatable: bool) -> Told:
+        """Ask; if it can be repeated, until it is known what came of it, and sometimes once more."""
+        told = await self._ask(message, what)
+        repeats = 0
+        while is_repeatable and told.outcome == "unknown" and repeats < MOST_REPEATS:
+            repeats += 1
+            told = await self._ask(message, what)
+        if is_repeatable and told.outcome == "ok" and self._luck.random() < 0.2:
+            await self._ask(message, what)
+        return told
+
+    async def _ask(self, message: Message, what: dict) -> Told:
         operation = what["operation"]
         number = self._recorder.invoke(client=self._number, user=self._user, **what)
         try:
-            status, answer = await self._connection.post(SERVICE_OF[operation], message)
+            answer = await self._connection.ask(message)
         except Lost as loss:
             self._recorder.end(number, "unknown", fault=str(loss))
             await self._pause()
-            return "unknown"
-        if status == 200:
+            return Told("unknown")
+        if operation in OVER_REST_OPERATIONS:
+            told = rest.told_by(operation, what["items"][0][0], answer)
+        else:
+            told = operations.told_by(operation, answer)
+        self._recorder.end(number, told.outcome, **{name: getattr(told, name) for name in TOLD})
+        if told.outcome == "ok":
             self._losses = 0
-            seen = operations.seen_in(operation, answer)
-            self._recorder.end(number, "ok", seen=seen)
-            self._learn(what, seen)
-            return "ok"
-        name, _, parameters = operations.fault_in(answer)
-        kind = "unknown" if name == "InternalServiceFault" else "fail"
-        self._recorder.end(number, kind, fault=name, parameters=parameters)
-        if name == "InvalidVersionFault":
-            item, version, _, state, *_ = parameters
+            self._learn(what, told)
+        elif told.fault == "InvalidVersionFault":
+            item, version, _, state, *_ = told.parameters
             self._knowledge.learn(Seen(int(item), int(version)), state)
-        elif kind == "unknown":
+        elif told.outcome == "unknown":
             await self._pause()
-        return kind
+        return told
 
     async def _pause(self) -> None:
         """Leave a service that is away its processor, the longer the longer it is away."""
         self._losses += 1
         await asyncio.sleep(min(LONGEST_PAUSE, SHORTEST_PAUSE * 2**self._losses) * (0.5 + self._luck.random()))
 
-    def _learn(self, what: dict, seen: list[Seen]) -> None:
-        if what["operation"] == "completeWorkItem":
+    async def _find_guid(self, item: int) -> None:
+        """Look under which GUID REST knows an item; one whose search finds nothing is changed over SOAP only."""
+        with suppress(Lost):
+            guid = rest.found_in(await self._connection.ask(rest.search(item)))
+            if guid is not None:
+                self._knowledge.guids[item] = guid
+
+    def _learn(self, what: dict, told: Told) -> None:
+        operation = what["operation"]
+        if operation == "completeWorkItem" or told.status == "Completed":
             self._knowledge.forget(what["items"][0][0])
-        for one in seen:
+        for one in told.seen:
             before = self._knowledge.items.get(one.item, (0, "OFFERED"))[1]
-            self._knowledge.learn(one, LEADS_TO.get(what["operation"], before))
+            state = LEADS_TO.get(told.status or operation, before)
+            self._knowledge.learn(one, state)
+
+    def _choose_over_rest(self) -> tuple[str, int, str | None] | None:
+        """Choose an operation, an item and a version of it; None where nothing is known that it could be about."""
+        if len(self._knowledge.live) < FEWEST_ITEMS:
+            return None
+        item, luck = self._knowledge.pick(self._luck), self._luck.random()
+        if item not in self._knowledge.guids:
+            return None
+        session = self._knowledge.sessions.get(item)
+        if luck < 0.15:
+            return operations.LOOK, item, None
+        if session is not None and luck < 0.3:
+            return operations.STATUS, item, session
+        is_open = self._knowledge.items[item][1] == "OPENED"
+        if session is not None and self._luck.random() < (0.9 if is_open else 0.1):
+            return COMPLETE if self._luck.random() < 0.08 else SAVE_AND_CLOSE, item, session
+        if (is_open or self._knowledge.items[item][1] == "PENDHIDDEN") and self._luck.random() < 0.8:
+            return None
+        return BEGIN, item, str(uuid.UUID(int=self._luck.getrandbits(128), version=4))
 
     def _choose(self) -> tuple[str, Items]:
         luck = self._luck.random()

@@ -78,11 +78,15 @@ def explain(calls: Sequence[Call], stored: Stored) -> Explained:
             if row.is_new and row.token is not None:
                 with_token[row.token].append((item, row.version))
     for request in requests(calls):
-        token = request.first.token
+        token, session = request.first.token, request.first.session
         if request.answered:
             _explain_answered(request, stored, with_token, explained)
         elif token in with_token and request.may_have_happened:
             _explain_by_token(request, with_token[token], stored, explained)
+        elif session is not None:
+            if session in stored.sessions and request.may_have_happened:
+                begun = stored.sessions[session]
+                _explain_by_token(request, [(begun.item, begun.opened)], stored, explained)
         elif request.may_have_happened and token is None:
             explained.open_requests.append(request)
     return explained
@@ -105,10 +109,10 @@ def _explain_answered(request: Request, stored: Stored, with_token: dict[str, li
             explained.violations.append(Violation(Rule.STORED, item, [first], detail))
             continue
         moments.add(row.at)
-        if (row.action, row.actor) != (first.operation, first.user) or first.token not in {None, row.token}:
+        if not _is_of(row, first) or first.token not in {None, row.token}:
             text = f"the row is {row}"
             explained.violations.append(Violation(Rule.STORED, item, [first], text))
-        _claim(request, item, version, explained)
+        claim(request, item, version, explained)
     if len(moments) > 1:
         explained.violations.append(Violation(Rule.ONE_CHANGE, None, [first], f"moments {sorted(moments)}"))
     if first.token is not None:
@@ -137,13 +141,13 @@ def _explain_by_token(request: Request, keys: list[Key], stored: Stored, explain
     for item, version in wanted:
         row = _row(stored, item, version)
         supplied = items.get(item)
-        if row is None or (row.action, row.actor) != (call.operation, call.user):
+        if row is None or not _is_of(row, call):
             text = f"the row is {row}"
             explained.violations.append(Violation(Rule.AS_ASKED, item, request.calls, text))
         if supplied not in LATEST and version != supplied + 1:
             text = f"version {supplied} led to {version}"
             explained.violations.append(Violation(Rule.NEXT_VERSION, item, [call], text))
-        _claim(request, item, version, explained)
+        claim(request, item, version, explained)
     _check_once(request, list(dict(wanted).items()), keys, explained)
 
 
@@ -153,7 +157,12 @@ def _check_once(request: Request, expected: list[Key], found: list[Key], explain
         explained.violations.append(Violation(Rule.ONCE, found[0][0] if found else None, request.calls, text))
 
 
-def _claim(request: Request, item: int, version: int, explained: Explained) -> None:
+def _is_of(row: Row, call: Call) -> bool:
+    return row.actor == call.user and row.action in operations.actions(call.operation)
+
+
+def claim(request: Request, item: int, version: int, explained: Explained) -> None:
+    """Say that a request made a version."""
     other = explained.changes.setdefault((item, version), Change(item, version, request))
     if other.request is not request:
         both = [*other.request.calls, *request.calls]

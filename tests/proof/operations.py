@@ -1,11 +1,12 @@
 """The operations of the proof: what is sent, what an answer says, and in which states each is possible."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
-from tests.proof.record import Seen
+from tests.proof.connections import Answer
+from tests.proof.record import Seen, Told
 from tests.support.soap import envelope, request
 
 USERS = ("ana", "ben", "carl", "dora")
@@ -28,22 +29,53 @@ POSSIBLE_IN: dict[str, set[str]] = {
 }
 """The changes of an item that clients ask for, and the states in which the contract allows them."""
 
-ALLOWED_IN = POSSIBLE_IN | {NEXT: {"OFFERED"}, REAPPEAR: {"PENDHIDDEN"}}
+BEGIN = "beginVersion"
+BEGINNINGS: dict[str, set[str]] = {
+    "openWorkItem": POSSIBLE_IN["openWorkItem"],
+    "allocateAndOpenWorkItem": {"OFFERED"},
+    "reopenWorkItem": {"COMPLETED"},
+    "restartVersion": {"OPENED"},
+}
+"""What the history calls the beginning of a version over REST, and the states in which it can be that."""
+
+SAVE_AND_CLOSE, COMPLETE = "SaveAndClose", "Complete"
+ENDS = {SAVE_AND_CLOSE: "closeWorkItem", COMPLETE: "completeWorkItem"}
+"""What ends a version in the background, and what the history calls the end."""
+STARTED = {SAVE_AND_CLOSE: "Saving", COMPLETE: "Completing"}
+SUCCEEDED = {SAVE_AND_CLOSE: "Saved", COMPLETE: "Completed"}
+FAILED = {SAVE_AND_CLOSE: "SaveFailed", COMPLETE: "CompleteFailed"}
+FINAL = {*SUCCEEDED.values(), "Abandoned"}
+"""Of the statuses of versions those of which nothing leads on, as the clients of the proof never begin one again."""
+
+ALLOWED_IN = POSSIBLE_IN | BEGINNINGS | {NEXT: {"OFFERED"}, REAPPEAR: {"PENDHIDDEN"}}
 """The same for all that a history can have after its first row."""
 
+LOOK, STATUS = "getWorkItem", "getStatus"
+OVER_REST = (BEGIN, SAVE_AND_CLOSE, COMPLETE, LOOK, STATUS)
 READS = ("getWorkItemHeader", "previewWorkItemFromList")
 WITH_DATA = {"closeWorkItem", "saveOpenWorkItem", "completeWorkItem", SCHEDULE}
 ALONE = {"saveOpenWorkItem", "completeWorkItem"}
 """Operations that name one item only."""
 
+_CHANGE_NOTHING = {*READS, LOOK, STATUS, *ENDS}
 _SOON = timedelta(milliseconds=300)
 _CONTEXT = "".join(f"<{name}/>" for name in ("activityID", "activityName", "appInstance", "appName", "appID"))
 _OFFER = "".join(f'<entityID entity-type="RESOURCE" guid="GUID-of-{name}"/>' for name in USERS)
 
 
 def changes(operation: str) -> bool:
-    """Say whether an operation changes something."""
-    return operation not in READS
+    """Say whether an answer to an operation tells of a version that it made; the end of a version is no answer's."""
+    return operation not in _CHANGE_NOTHING
+
+
+def actions(operation: str) -> Collection[str]:
+    """Give what the history may call an operation."""
+    return BEGINNINGS if operation == BEGIN else (operation,)
+
+
+def session_token(session: str) -> str:
+    """Give the text that is answered in a version over REST: it comes to the item's data by what ends that version."""
+    return f"answered-{session}"
 
 
 def message(
@@ -119,6 +151,14 @@ def _token_in(part: etree._Element) -> str | None:
         if field.get("name") == "Notes":
             return field.findtext("simpleSpec/value")
     return None
+
+
+def told_by(operation: str, answer: Answer) -> Told:
+    """Read an answer."""
+    if answer.status == 200:
+        return Told("ok", seen_in(operation, answer.body))
+    name, _, parameters = fault_in(answer.body)
+    return Told("unknown" if name == "InternalServiceFault" else "fail", fault=name, parameters=parameters)
 
 
 def fault_in(answer: bytes) -> tuple[str, str, list[str]]:

@@ -34,11 +34,20 @@ _RESTART_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Place:
-    """A database with its people in it, and how many nodes shall share it; and the server, if it may be disturbed."""
+    """A database with its people in it, and how many nodes and workers shall share it; and the server, if it has one.
+
+    Where there is no worker, the nodes do all work themselves.
+    """
 
     url: str
     nodes: int = 1
+    workers: int = 0
     server: "PostgresqlServer | None" = None
+
+    def url_through(self, port: int) -> str:
+        """Give the address of the database as who comes through a proxy at a port of this machine knows it."""
+        address = sa.make_url(self.url).difference_update_query(["host"]).set(host="127.0.0.1", port=port)
+        return address.render_as_string(hide_password=False)
 
 
 def prepare(url: str) -> None:
@@ -79,6 +88,11 @@ class PostgresqlServer:
     def url(self) -> sa.URL:
         """The address of its first database."""
         return sa.make_url(self._server.get_uri())
+
+    @property
+    def socket(self) -> str:
+        """The path of the socket that it listens on."""
+        return f"{self.url.query['host']}/.s.PGSQL.{self.url.port or 5432}"
 
     def _processes(self) -> list[Any]:
         first = self._server.get_postmaster_info().process
@@ -158,7 +172,8 @@ def prepared_postgresql(server: PostgresqlServer, name: str, template: str | Non
         server.url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
     ).connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
-    place = Place(server.url.set(database=name).render_as_string(hide_password=False), nodes, server)
+    url = server.url.set(database=name).render_as_string(hide_password=False)
+    place = Place(url, nodes, workers=1, server=server)
     if template is None:
         prepare(place.url)
     return place

@@ -1,4 +1,4 @@
-"""Stands between clients and a node, and cuts them off: an answer is lost while the request is not."""
+"""Stands between clients and a node, or a worker and its database, and cuts them off; answers are lost, not requests."""
 
 import asyncio
 from contextlib import suppress
@@ -7,9 +7,9 @@ _CHUNK = 1 << 16
 
 
 class Proxy:
-    """Passes bytes on between a port of its own and a node's, as long as it is let."""
+    """Passes bytes on between a port of its own and a node's, or a socket with a path, as long as it is let."""
 
-    def __init__(self, port: int, to: int) -> None:
+    def __init__(self, port: int, to: int | str) -> None:
         self.port = port
         self._to = to
         self._is_cut = False
@@ -50,7 +50,10 @@ class Proxy:
         try:
             if self._is_cut:
                 return
-            to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._to)
+            if isinstance(self._to, str):
+                to_reader, to_writer = await asyncio.open_unix_connection(self._to)
+            else:
+                to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._to)
             both = {writer, to_writer}
             self._writers |= both
             try:

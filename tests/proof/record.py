@@ -11,6 +11,8 @@ import msgspec
 FOREVER = 2**63
 """When a call ended that never did: it may still take effect at any time after it began."""
 
+_ASKED = ("client", "user", "operation", "items", "token", "request", "session")
+TOLD = ("seen", "fault", "parameters", "status")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -24,13 +26,24 @@ class Seen(NamedTuple):
     token: str | None = None
 
 
+class Told(NamedTuple):
+    """What an answer says, as the record has it."""
+
+    outcome: str
+    seen: Sequence[Seen] = ()
+    fault: str = ""
+    parameters: Sequence[str] = ()
+    status: str = ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """One request and what came of it: ok with what was seen, a typed fault, or unknown.
 
     `items` are the ids with the versions that were supplied. `token` is the text that a change writes into the data of
-    its items, of which there is no other. `request` is its RequestID, which repeats of it have as well. Times are
-    nanoseconds of the monotonic clock of one machine.
+    its items, of which there is no other. `request` is its RequestID or Idempotency-Key, which repeats of it have as
+    well. `session` is the GUID of the version that a call over REST is about, and `status` what it was told of that.
+    Times are nanoseconds of the monotonic clock of one machine.
     """
 
     number: int
@@ -41,18 +54,22 @@ class Call:
     begin: int
     token: str | None = None
     request: str | None = None
+    session: str | None = None
     end: int = FOREVER
     outcome: str = "unknown"
     seen: Sequence[Seen] = ()
     fault: str = ""
     parameters: Sequence[str] = ()
+    status: str = ""
 
     def __str__(self) -> str:
         asked = ", ".join(f"{item}" + ("" if version is None else f" at {version}") for item, version in self.items)
         told = self.fault and f"{self.fault} {', '.join(map(str, self.parameters))}"
         told = told or ", ".join("/".join(str(part) for part in one if part is not None) for one in self.seen)
         times = f"{self.begin / 1e9:.6f} to " + ("no end" if self.end == FOREVER else f"{self.end / 1e9:.6f}")
+        told = ", ".join(part for part in (told, self.status) if part)
         extra = f" request {self.request}" if self.request else ""
+        extra += f" version {self.session}" if self.session else ""
         return (
             f"call {self.number} of client {self.client} ({self.user}){extra}: {self.operation} [{asked}], {times}: "
             f"{self.outcome}{f' ({told})' if told else ''}"
@@ -95,6 +112,7 @@ def read(path: Path) -> list[Call]:
                 begin=line["at"],
                 token=line.get("token"),
                 request=line.get("request"),
+                session=line.get("session"),
             )
         else:
             _end(calls[line["call"]], line)
@@ -105,11 +123,11 @@ def write(path: Path, calls: Iterable[Call]) -> None:
     """Write calls as a history file has them, each call's two lines together."""
     with path.open("wb") as file:
         for call in calls:
-            asked = {name: getattr(call, name) for name in ("client", "user", "operation", "items", "token", "request")}
+            asked = {name: getattr(call, name) for name in _ASKED}
             file.write(_encode({"call": call.number, "type": "invoke", "at": call.begin} | asked) + b"\n")
             if call.outcome == "unknown":
                 continue
-            told = {"seen": call.seen, "fault": call.fault, "parameters": call.parameters}
+            told = {name: getattr(call, name) for name in TOLD}
             file.write(_encode({"call": call.number, "type": call.outcome, "at": call.end} | told) + b"\n")
 
 
@@ -127,3 +145,4 @@ def _end(call: Call, line: dict[str, Any]) -> None:
     call.seen = [Seen(*one) for one in line.get("seen", ())]
     call.fault = line.get("fault", "")
     call.parameters = line.get("parameters", ())
+    call.status = line.get("status", "")

@@ -11,19 +11,21 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proof import checker, record, stored
 from tests.proof.chaos import KINDS, WITH_DATABASE, Chaos, schedule
-from tests.proof.nodes import ROOT, Node
-from tests.proof.places import Place, PostgresqlServer, postgresql, prepared_postgresql, prepared_sqlite
+from tests.proof.nodes import ROOT, Node, Worker
+from tests.proof.places import Place, postgresql, prepared_postgresql, prepared_sqlite
 from tests.proof.proxy import Proxy
 from tests.proof.violations import Violation, summary
 from tests.support.server import free_port
 
 SPARE_SECONDS = 60.0
+ENDING_SECONDS = 60.0
+"""How long what is at work in the background may take to come to its end, after all disturbances."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +67,12 @@ class Result:
 
 def run(plan: Plan, place: Place, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Result:
     """Do a run on a prepared database, with an empty folder for what the processes write."""
+    slots = {"SOAPSVC_SAVE_SLOTS": "1", "SOAPSVC_COMPLETE_SLOTS": "1"} if place.workers else {}
     nodes = [
-        Node(folder / f"node-{number}", changes=plan.changes, SOAPSVC_DATABASE=place.url)
+        Node(folder / f"node-{number}", changes=plan.changes, SOAPSVC_DATABASE=place.url, **slots)
         for number in range(place.nodes)
     ]
-    done = asyncio.run(_run(plan, folder, nodes, place.server, tell))
+    done = asyncio.run(_run(plan, folder, nodes, place, tell))
     broken = nodes[0].broken_chains()
     begin = time.monotonic()
     calls = record.read(folder / "history.jsonl")
@@ -80,31 +83,39 @@ def run(plan: Plan, place: Place, folder: Path, tell: Callable[[str], None] = la
     return Result(violations, outcomes, done, versions, time.monotonic() - begin)
 
 
-async def _run(
-    plan: Plan, folder: Path, nodes: Sequence[Node], server: PostgresqlServer | None, tell: Callable[[str], None]
-) -> int:
+async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], place: Place, tell: Callable[[str], None]) -> int:
     async with AsyncExitStack() as stack:
-        proxies = []
+        proxies, workers = [], []
         for node in nodes:
             stack.callback(node.end)
             await asyncio.to_thread(node.start)
             proxies.append(Proxy(free_port(), node.port))
             await proxies[-1].start()
             stack.push_async_callback(proxies[-1].stop)
-        planned = []
-        if plan.every:
-            planned = schedule(plan.seed, plan.seconds, nodes=len(nodes), every=plan.every, kinds=plan.kinds)
         ports = [(proxy if plan.every else node).port for node, proxy in zip(nodes, proxies, strict=True)]
+        for number in range(place.workers):
+            assert place.server is not None
+            proxies.append(Proxy(free_port(), place.server.socket))
+            await proxies[-1].start()
+            stack.push_async_callback(proxies[-1].stop)
+            url = place.url_through(proxies[-1].port)
+            workers.append(Worker(folder / f"worker-{number}", changes=plan.changes, SOAPSVC_DATABASE=url))
+            stack.callback(workers[-1].end)
+            await asyncio.to_thread(workers[-1].start)
+        processes, planned = [*nodes, *workers], []
+        if plan.every:
+            planned = schedule(plan.seed, plan.seconds, processes=len(processes), every=plan.every, kinds=plan.kinds)
         clients = await _start_clients(plan, ports, folder / "history.jsonl")
         stack.callback(_end, clients)
         await _has_begun(folder / "history.jsonl", clients)
-        await Chaos(nodes, proxies, server).carry_out(planned, tell)
+        await Chaos(processes, proxies, place.server).carry_out(planned, tell)
         if planned:
             clients.terminate()
         async with asyncio.timeout(plan.seconds + SPARE_SECONDS):
             assert await clients.wait() == 0, "the clients failed"
-        for node in nodes:
-            assert await asyncio.to_thread(node.stop) == 0, "a node did not end well"
+        await _has_ended(place.url)
+        for process in processes:
+            assert await asyncio.to_thread(process.stop) == 0, "a process did not end well"
     return len(planned)
 
 
@@ -121,6 +132,14 @@ async def _has_begun(history: Path, clients: asyncio.subprocess.Process) -> None
     async with asyncio.timeout(SPARE_SECONDS):
         while clients.returncode is None and not (history.exists() and history.stat().st_size):
             await asyncio.sleep(0.02)
+
+
+async def _has_ended(url: str) -> None:
+    """Wait until nothing is at work in the background; what still is after a while, the checker complains of."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ENDING_SECONDS):
+            while await asyncio.to_thread(stored.count_left, url):
+                await asyncio.sleep(0.05)
 
 
 def _end(clients: asyncio.subprocess.Process) -> None:

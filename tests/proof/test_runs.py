@@ -134,6 +134,6 @@ def test_every_mistake_is_looked_for() -> None:
 
 
 def test_a_schedule_is_that_of_its_seed() -> None:
-    ways = {"nodes": 2, "every": 2.0, "kinds": WITH_DATABASE}
+    ways = {"processes": 3, "every": 2.0, "kinds": WITH_DATABASE}
     assert schedule(7, 60, **ways) == schedule(7, 60, **ways) != schedule(8, 60, **ways)
     assert schedule(7, 60, **ways)[0].kind == "kill"

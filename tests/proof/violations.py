@@ -35,6 +35,15 @@ class Rule(StrEnum):
     ABOUT = "an answer is about the items that were asked for"
     LOOK = "a look with a version sees that version or none"
     ONE_STATE = "a look at several items sees all of them as they were at one moment"
+    BEGUN = "a version begins at the item's version that was told"
+    ACCEPTED = "an operation is accepted at the version that was supplied, of an open item, and leaves it alone"
+    KEPT = "while an operation is at work, nothing else changes the item"
+    ONE_STEP = "an operation that ends well raises the version by one"
+    ONE_OPERATION = "a version ends by one operation, however often it is asked for"
+    ENDED = "every operation that was accepted comes to one final state"
+    FAILED = "an operation fails only where it was given up, and changes nothing then"
+    STATUS = "what is told of a version with a GUID was so during the call"
+    REFUSED = "what is refused because of a version with a GUID is so during the call"
     ANSWERED = "an undisturbed service answers, and says what came of a request"
 
 
