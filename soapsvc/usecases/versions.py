@@ -12,7 +12,7 @@ from soapsvc.domain import data
 from soapsvc.domain.answers import Answers
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.document import Document
-from soapsvc.domain.errors import UnknownWorkItem, UnknownWorkType, WrongState
+from soapsvc.domain.errors import LostRace, UnknownWorkItem, UnknownWorkType, WrongState
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.version_errors import (
     SessionInProgress,
@@ -24,7 +24,7 @@ from soapsvc.domain.version_errors import (
 )
 from soapsvc.domain.version_session import ANSWERABLE, SessionState, VersionSession
 from soapsvc.domain.work_item import Distribution, NewWorkItem, WorkItem
-from soapsvc.storage import documents, sessions, work_items, work_types
+from soapsvc.storage import documents, locks, sessions, work_items, work_types
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access, allocation, scheduling
 from soapsvc.usecases.access import ItemReference
@@ -117,13 +117,15 @@ def begin_version(
     known = sessions.find(tx, target.session)
     if known is not None and known.item_id != found.id:
         raise VersionExists(target.session)
+    if tx.is_again:
+        locks.lock_items(tx, [found.id])  # so that nothing comes between this look and the next once more
     seen = work_items.get(tx, found.id)
     if seen.session is None:
         item = _opened(tx, caller, found, seen, target, answers, known)
     elif seen.session == target.session:
-        item = _resumed(tx, caller, found, answers)
+        item = _resumed(tx, caller, found, seen, answers)
     else:
-        item = _restarted(tx, caller, found, target, answers, force=force, known=known)
+        item = _restarted(tx, caller, found, seen, target, answers, force=force, known=known)
     return Begun(item=item, session=session_of(tx, item.id, target.session), is_new=known is None)
 
 
@@ -232,9 +234,10 @@ def _opened(
 ) -> WorkItem:
     """Open an item that is not open: out of its offer, by who holds it, or after its completion."""
     if seen.state is State.OFFERED:
-        return _taken(tx, caller, found, target, answers, known)
+        return _taken(tx, caller, found, seen, target, answers, known)
     action = Action.REOPEN if seen.state is State.COMPLETED else Action.OPEN
     item = item_to_work_on(tx, caller, found, Action.OPEN)
+    _expect_as_seen(item, seen)
     check_answers(item, answers)
     opened = (item.reopened if action is Action.REOPEN else item.opened)(session=target.session)
     return saved_open(tx, item, opened, action=action, by=caller.person, begin=_beginning(known, target, answers))
@@ -244,15 +247,23 @@ def _taken(
     tx: Transaction,
     caller: Caller,
     found: ItemReference,
+    seen: WorkItem,
     target: Target,
     answers: Answers | None,
     known: VersionSession | None,
 ) -> WorkItem:
     action = Action.ALLOCATE_AND_OPEN
     item, resource = allocation.item_and_resource(tx, caller, allocation.Allocation(item=found), action)
+    _expect_as_seen(item, seen)
     check_answers(item, answers)
     opened = item.allocated_and_opened(to=resource, session=target.session)
     return saved_open(tx, item, opened, action=action, by=caller.person, begin=_beginning(known, target, answers))
+
+
+def _expect_as_seen(item: WorkItem, seen: WorkItem) -> None:
+    """Raise LostRace where the item has changed since it was decided what to make of it: it is decided anew."""
+    if item.version != seen.version:
+        raise LostRace(f"the work item {item.id} was changed between two looks at it")
 
 
 def _beginning(
@@ -266,9 +277,12 @@ def _beginning(
     return partial(sessions.begin_again, answers=answers)
 
 
-def _resumed(tx: Transaction, caller: Caller, found: ItemReference, answers: Answers | None) -> WorkItem:
+def _resumed(
+    tx: Transaction, caller: Caller, found: ItemReference, seen: WorkItem, answers: Answers | None
+) -> WorkItem:
     """Go on with the session that is open; what changes nothing, as a repeat does not, raises no version."""
     item = item_to_work_on(tx, caller, found, Action.SAVE)
+    _expect_as_seen(item, seen)
     item.check_state(Action.SAVE)
     session = session_of(tx, item.id, item.session or "")
     if session.state is SessionState.IN_PROGRESS and session.answers == answers:
@@ -280,6 +294,7 @@ def _restarted(
     tx: Transaction,
     caller: Caller,
     found: ItemReference,
+    seen: WorkItem,
     target: Target,
     answers: Answers | None,
     *,
@@ -287,6 +302,7 @@ def _restarted(
     known: VersionSession | None,
 ) -> WorkItem:
     item = item_to_work_on(tx, caller, found, Action.CLOSE)
+    _expect_as_seen(item, seen)
     left = item.session or ""
     if not force:
         raise SessionInProgress(item.id, left)

@@ -1,4 +1,4 @@
-"""Stands between clients and a node, or a worker and its database, and cuts them off; answers are lost, not requests."""
+"""Stands between clients and a node, or a worker and its database, and cuts them off: what is lost is the answer."""
 
 import asyncio
 from contextlib import suppress

@@ -1,11 +1,13 @@
 """What comes between an operation's looks and its writes, or between somebody else's and it."""
 
+import uuid
+
 import pytest
 
 from soapsvc.domain.errors import StaleVersion, WrongState
 from soapsvc.domain.states import State
 from soapsvc.domain.version_session import STARTED, SUCCEEDED, OperationKind, SessionState
-from soapsvc.usecases import items, version_operations
+from soapsvc.usecases import items, version_operations, versions
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.versions import Target
 from tests.support.databases import wait_until, waits_for_a_lock
@@ -98,3 +100,28 @@ def test_who_asks_the_same_while_another_is_being_accepted_is_told_of_that_one(k
 
     assert {one.operation for one in told} == {first.id}
     assert {one.session.state for one in told} == {STARTED[operation]}
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+@pytest.mark.parametrize("force", [False, True])
+def test_a_beginning_that_meets_the_end_of_another_version_opens_the_item_or_says_what_stands(kind, ana, force):
+    left = ana.open()
+    target = Target(item=left.item, session=str(uuid.uuid4()))
+    close = items.Close(item=ItemReference(id=ana.item(left).id, version=None))
+    looks = []
+
+    def close_after_the_first_look(_, statement):
+        if "work_item.attributes" in statement and "FROM work_item" in statement:
+            looks.append(statement)
+            if len(looks) == 2:
+                ana.write(lambda tx: items.close_items(tx, ana.caller, [close]))
+
+    with watching(before=close_after_the_first_look):
+        begun = ana.write(lambda tx: versions.begin_version(tx, ana.caller, target, force=force))
+
+    assert (begun.item.version, begun.item.session, begun.session.state) == (
+        3,
+        target.session,
+        SessionState.IN_PROGRESS,
+    )
+    assert ana.session(left).state is SessionState.SAVED
