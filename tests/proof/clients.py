@@ -42,6 +42,8 @@ MOST_REPEATS = 40
 FEWEST_ITEMS = 24
 HOT_ITEMS = 4
 BATCH = 3
+CHANGES_TOGETHER, LOOKS_TOGETHER = 0.12, 0.3
+"""What share of changes and of looks are about several items."""
 OVER_REST = 0.35
 """What share of all calls goes by REST, where something is known that they can be about."""
 PREFERENCES = ("", "", "respond-async", "wait=1", "respond-async, wait=1")
@@ -239,15 +241,17 @@ class Client:
         if luck < 0.04:
             return NEXT, []
         if luck < 0.28:
-            return self._luck.choice(READS), self._items(self._batch(self._knowledge.pick(self._luck)), is_read=True)
+            return self._luck.choice(READS), self._items(
+                self._batch(self._knowledge.pick(self._luck), LOOKS_TOGETHER), is_read=True
+            )
         item = self._knowledge.pick(self._luck)
         operation = self._operation(self._knowledge.items[item][1])
         batch = [item] if operation in ALONE else self._batch(item)
         return operation, self._items(batch, is_read=False)
 
-    def _batch(self, item: int) -> list[int]:
+    def _batch(self, item: int, how_often: float = CHANGES_TOGETHER) -> list[int]:
         """Take, now and then, others in the same state along."""
-        if self._luck.random() > 0.12:
+        if self._luck.random() > how_often:
             return [item]
         state = self._knowledge.items[item][1]
         others = [one for one in self._knowledge.live if one != item and self._knowledge.items[one][1] == state]

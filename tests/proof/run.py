@@ -24,8 +24,6 @@ from tests.proof.violations import Violation, summary
 from tests.support.server import free_port
 
 SPARE_SECONDS = 60.0
-ENDING_SECONDS = 60.0
-"""How long what is at work in the background may take to come to its end, after all disturbances."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +43,8 @@ class Plan:
     every: float = 3.0
     kinds: Sequence[str] = KINDS
     changes: str = ""
+    ending: float = 60.0
+    """How many seconds what is at work in the background may take to come to its end, after all disturbances."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], place: Place, te
             clients.terminate()
         async with asyncio.timeout(plan.seconds + SPARE_SECONDS):
             assert await clients.wait() == 0, "the clients failed"
-        await _has_ended(place.url)
+        await _has_ended(place.url, plan.ending)
         for process in processes:
             assert await asyncio.to_thread(process.stop) == 0, "a process did not end well"
     return len(planned)
@@ -134,10 +134,10 @@ async def _has_begun(history: Path, clients: asyncio.subprocess.Process) -> None
             await asyncio.sleep(0.02)
 
 
-async def _has_ended(url: str) -> None:
+async def _has_ended(url: str, seconds: float) -> None:
     """Wait until nothing is at work in the background; what still is after a while, the checker complains of."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(ENDING_SECONDS):
+        async with asyncio.timeout(seconds):
             while await asyncio.to_thread(stored.count_left, url):
                 await asyncio.sleep(0.05)
 

@@ -121,10 +121,7 @@ class Sessions:
         if session is None:
             is_true = False
         elif call.status in STARTED.values():
-            # Who asks again may be told of a version that the end has just made.
-            latest = FOREVER if call.operation in ENDS else version
-            at = [one.accepted for one in operations if STARTED[one.kind] == call.status]
-            is_true = any(one <= version and (one == version or latest == FOREVER) for one in at)
+            is_true = any((STARTED[one.kind], one.accepted) == (call.status, version) for one in operations)
         elif call.status in FINAL:
             is_true = session.state == call.status and session.ended is not None and session.ended <= version
         elif call.status == "In Progress":

@@ -2,15 +2,20 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 from soapsvc.domain.errors import LostRace
-from soapsvc.storage import sqlite, work_items
+from soapsvc.jobs.runner import Runner
+from soapsvc.jobs.version_operations import OperationHandler
+from soapsvc.storage import jobs, sqlite, work_items
 from soapsvc.storage.sqlite_database import SqliteDatabase
 from soapsvc.storage.tasks import Outcome, Task
 from soapsvc.storage.transaction import RunFirst, Transaction
 
 PAUSE_SECONDS = 0.004
+WORK_SECONDS = 0.15
+HASTE_SECONDS = 0.02
 WRITERS = 8
 MOST_RUNS = 100
 _CHANGING = ("INSERT", "UPDATE", "DELETE")
@@ -101,4 +106,34 @@ def slow() -> None:
     work_items.save_alike = save_alike
 
 
-CHANGES = {"interleaved": interleaved, "slow": slow}
+def busy() -> None:
+    """Let what ends a version take its time, so that others come between its acceptance and its end."""
+    run = OperationHandler.run
+
+    def run_slowly(self: OperationHandler, job: jobs.Job) -> None:
+        time.sleep(WORK_SECONDS)
+        run(self, job)
+
+    OperationHandler.run = run_slowly  # type: ignore[method-assign]
+
+
+def hasty() -> None:
+    """Let first leases run out at once, and have others look for them all the time: most jobs are begun twice."""
+    enqueue = jobs.enqueue
+
+    def enqueue_as_due(*what: Any, lease: Any = None, **options: Any) -> None:
+        enqueue(*what, lease=lease and _NoLease(lease), **options)
+
+    busy()
+    jobs.enqueue = enqueue_as_due
+    Runner.__init__.__kwdefaults__["poll_seconds"] = HASTE_SECONDS
+
+
+class _NoLease:
+    length = timedelta(0)
+
+    def __init__(self, lease: jobs.Lease) -> None:
+        self.start = lease.start
+
+
+CHANGES = {change.__name__: change for change in (interleaved, slow, busy, hasty)}

@@ -1,6 +1,5 @@
 """Mistakes that a service of this kind could have, each of which the proof must find."""
 
-import os
 import threading
 import time
 from collections import defaultdict
@@ -27,19 +26,18 @@ from soapsvc.storage import (
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import of_tenancy, work_item
 from soapsvc.usecases import access, items
+from tests.proof.mutants import later, of_versions
+from tests.proof.mutants.later import IS_POSTGRESQL
 
 PAUSE_SECONDS = 0.02
 CACHE_SECONDS = 0.5
-LATER_SECONDS = 0.3
+LOOK_SECONDS = 0.4
 
 _BY_ID_ONLY = (
     sa.update(work_item)
     .where(work_item.c.id == sa.bindparam("at_id"), of_tenancy(work_item))
     .values(version=sa.bindparam("at_version") + 1)
 )
-
-
-IS_POSTGRESQL = os.environ.get("SOAPSVC_DATABASE", "").startswith("postgresql")
 
 
 def _without_key_of_history() -> None:
@@ -176,31 +174,14 @@ def timestamp_as_version() -> None:
 def history_outside_the_transaction() -> None:
     """Write the history soon after the commit, in a transaction of its own."""
     append = history.append
-    waiting: list[Any] = []
-    database: list[Any] = []
-    kind = postgresql_database.PostgresqlDatabase if IS_POSTGRESQL else sqlite_database.SqliteDatabase
-    init = kind.__init__
-
-    def remembered(self: Any, *arguments: Any, **options: Any) -> None:
-        init(self, *arguments, **options)
-        database[:] = [self]
-
-    def write_soon() -> threading.Timer:
-        return threading.Timer(LATER_SECONDS, lambda: database[0].write(write_what_waits))
-
-    def write_what_waits(tx: Any) -> None:
-        while waiting:
-            tx.tenancy, rows = waiting.pop(0)
-            append(tx, rows)
 
     def appended_later(tx: Any, rows: Any) -> None:
         if rows[0]["version"] == 0:
             append(tx, rows)
-            return
-        kept = (tx.tenancy, rows)
-        tx.after_commit(lambda: (waiting.append(kept), write_soon().start()))
+        else:
+            later.soon_after(tx, lambda next_tx: append(next_tx, rows))
 
-    kind.__init__ = remembered
+    later.watch()
     history.append = appended_later
 
 
@@ -234,7 +215,7 @@ def torn_look() -> None:
     def item_to_read(tx: Any, *arguments: Any) -> Any:
         if hasattr(tx, "has_looked"):
             tx.driver.execute(end)
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(LOOK_SECONDS)  # long enough that even on a busy machine something happens to one of the items
             tx.driver.execute(begin)
         tx.has_looked = True
         return read(tx, *arguments)
@@ -266,4 +247,4 @@ CHANGES: dict[str, Callable[[], None]] = {
         torn_look,
         forgotten_requests,
     )
-}
+} | of_versions.CHANGES
