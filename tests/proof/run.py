@@ -55,12 +55,14 @@ class Result:
     outcomes: Counter[str]
     disturbances: int
     versions: int
+    ends: int
+    """How many versions were saved or completed over REST."""
     seconds_checking: float
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
         return (
-            f"{sum(self.outcomes.values())} calls ({counts}), {self.versions} stored versions, "
+            f"{sum(self.outcomes.values())} calls ({counts}), {self.versions} stored versions, {self.ends} ended over REST, "
             f"{self.disturbances} disturbances, checked in {self.seconds_checking:.1f} s: {summary(self.violations)}"
         )
 
@@ -80,7 +82,7 @@ def run(plan: Plan, place: Place, folder: Path, tell: Callable[[str], None] = la
     violations = checker.check(calls, rows, is_undisturbed=not done)
     outcomes = Counter(f"{call.outcome} {call.fault}".strip() for call in calls)
     versions = sum(map(len, rows.rows.values()))
-    return Result(violations, outcomes, done, versions, time.monotonic() - begin)
+    return Result(violations, outcomes, done, versions, len(rows.operations), time.monotonic() - begin)
 
 
 async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], place: Place, tell: Callable[[str], None]) -> int:

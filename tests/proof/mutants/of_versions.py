@@ -70,7 +70,7 @@ def job_outside_the_transaction() -> None:
     enqueue = jobs.enqueue
 
     def enqueue_later(tx: Any, kind: str, ref: str, **_: Any) -> None:
-        later.soon_after(tx, lambda next_tx: enqueue(next_tx, kind, ref))
+        later.soon_after(tx, lambda next_tx: enqueue(next_tx, kind, ref), WAITED_SECONDS)
 
     later.watch()
     jobs.enqueue = enqueue_later
