@@ -62,8 +62,9 @@ class Result:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
         return (
-            f"{sum(self.outcomes.values())} calls ({counts}), {self.versions} stored versions, {self.ends} ended over REST, "
-            f"{self.disturbances} disturbances, checked in {self.seconds_checking:.1f} s: {summary(self.violations)}"
+            f"{sum(self.outcomes.values())} calls ({counts}), {self.versions} stored versions, "
+            f"{self.ends} ended over REST, {self.disturbances} disturbances, "
+            f"checked in {self.seconds_checking:.1f} s: {summary(self.violations)}"
         )
 
 
@@ -87,24 +88,9 @@ def run(plan: Plan, place: Place, folder: Path, tell: Callable[[str], None] = la
 
 async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], place: Place, tell: Callable[[str], None]) -> int:
     async with AsyncExitStack() as stack:
-        proxies, workers = [], []
-        for node in nodes:
-            stack.callback(node.end)
-            await asyncio.to_thread(node.start)
-            proxies.append(Proxy(free_port(), node.port))
-            await proxies[-1].start()
-            stack.push_async_callback(proxies[-1].stop)
-        ports = [(proxy if plan.every else node).port for node, proxy in zip(nodes, proxies, strict=True)]
-        for number in range(place.workers):
-            assert place.server is not None
-            proxies.append(Proxy(free_port(), place.server.socket))
-            await proxies[-1].start()
-            stack.push_async_callback(proxies[-1].stop)
-            url = place.url_through(proxies[-1].port)
-            workers.append(Worker(folder / f"worker-{number}", changes=plan.changes, SOAPSVC_DATABASE=url))
-            stack.callback(workers[-1].end)
-            await asyncio.to_thread(workers[-1].start)
-        processes, planned = [*nodes, *workers], []
+        processes, proxies = await _start(stack, plan, folder, nodes, place)
+        ports = [(proxy if plan.every else node).port for node, proxy in zip(nodes, proxies, strict=False)]
+        planned = []
         if plan.every:
             planned = schedule(plan.seed, plan.seconds, processes=len(processes), every=plan.every, kinds=plan.kinds)
         clients = await _start_clients(plan, ports, folder / "history.jsonl")
@@ -116,9 +102,28 @@ async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], place: Place, te
         async with asyncio.timeout(plan.seconds + SPARE_SECONDS):
             assert await clients.wait() == 0, "the clients failed"
         await _has_ended(place.url, plan.ending)
-        for process in processes:
-            assert await asyncio.to_thread(process.stop) == 0, "a process did not end well"
+        codes = await asyncio.gather(*(asyncio.to_thread(process.stop) for process in processes))
+        assert not any(codes), f"a process did not end well: {codes}"
     return len(planned)
+
+
+async def _start(
+    stack: AsyncExitStack, plan: Plan, folder: Path, nodes: Sequence[Node], place: Place
+) -> tuple[Sequence[Node], Sequence[Proxy]]:
+    """Start all processes, each with its proxy: the nodes first, then what works beside them."""
+    processes, proxies = list(nodes), [Proxy(free_port(), node.port) for node in nodes]
+    for number in range(place.workers):
+        assert place.server is not None
+        proxies.append(Proxy(free_port(), place.server.socket))
+        url = place.url_through(proxies[-1].port)
+        processes.append(Worker(folder / f"worker-{number}", changes=plan.changes, SOAPSVC_DATABASE=url))
+    for proxy in proxies:
+        await proxy.start()
+        stack.push_async_callback(proxy.stop)
+    for process in processes:
+        stack.callback(process.end)
+    await asyncio.gather(*(asyncio.to_thread(process.start) for process in processes))
+    return processes, proxies
 
 
 async def _start_clients(plan: Plan, ports: list[int], file: Path) -> asyncio.subprocess.Process:

@@ -20,5 +20,5 @@ def test_all_that_is_done_to_the_service_is_on_the_page_and_nothing_else_is() ->
 
 
 def test_every_operation_that_clients_ask_for_is_on_the_page() -> None:
-    asked = {*operations.POSSIBLE_IN, *operations.READS, operations.NEXT, operations.SCHEDULE}
+    asked = {*operations.POSSIBLE_IN, *operations.READS, *operations.OVER_REST, operations.NEXT, operations.SCHEDULE}
     assert all(f"`{operation}`" in PAGE for operation in asked)
