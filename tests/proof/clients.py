@@ -26,6 +26,7 @@ from tests.proof.operations import (
     COMPLETE,
     ENDS,
     NEXT,
+    OVER_REST,
     POSSIBLE_IN,
     READS,
     SAVE_AND_CLOSE,
@@ -33,7 +34,6 @@ from tests.proof.operations import (
     USERS,
     WITH_DATA,
 )
-from tests.proof.operations import OVER_REST as OVER_REST_OPERATIONS
 from tests.proof.record import TOLD, Recorder, Seen, Told
 from tests.support.soap import SERVICE_OF
 
@@ -44,7 +44,7 @@ HOT_ITEMS = 4
 BATCH = 3
 CHANGES_TOGETHER, LOOKS_TOGETHER = 0.12, 0.3
 """What share of changes and of looks are about several items."""
-OVER_REST = 0.35
+REST_SHARE = 0.35
 """What share of all calls goes by REST, where something is known that they can be about."""
 PREFERENCES = ("", "", "respond-async", "wait=1", "respond-async, wait=1")
 SOAP_HEADERS = "Content-Type: text/xml; charset=utf-8\r\n"
@@ -114,7 +114,7 @@ class Client:
     async def work(self, is_over: Callable[[], bool]) -> None:
         """Ask until it is over."""
         while not is_over():
-            over_rest = self._choose_over_rest() if self._luck.random() < OVER_REST else None
+            over_rest = self._choose_over_rest() if self._luck.random() < REST_SHARE else None
             if over_rest is not None:
                 await self.call_over_rest(*over_rest)
             else:
@@ -179,7 +179,7 @@ class Client:
             self._recorder.end(number, "unknown", fault=str(loss))
             await self._pause()
             return Told("unknown")
-        if operation in OVER_REST_OPERATIONS:
+        if operation in OVER_REST:
             told = rest.told_by(operation, what["items"][0][0], answer)
         else:
             told = operations.told_by(operation, answer)
