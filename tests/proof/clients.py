@@ -154,6 +154,11 @@ class Client:
         told = await self._until_known(message, what, is_repeatable=is_repeatable)
         if operation == BEGIN and session and (told.outcome != "fail" or self._luck.random() < 0.02):
             self._knowledge.sessions[item] = session
+            if told.outcome == "ok" and self._luck.random() < 0.5:  # the other half is left for anybody to end
+                await self.call_over_rest(self._end(), item, session)
+
+    def _end(self) -> str:
+        return COMPLETE if self._luck.random() < 0.08 else SAVE_AND_CLOSE
 
     def _unique(self) -> str:
         self._count += 1
@@ -229,7 +234,7 @@ class Client:
             return operations.STATUS, item, session
         is_open = self._knowledge.items[item][1] == "OPENED"
         if session is not None and self._luck.random() < (0.9 if is_open else 0.1):
-            return COMPLETE if self._luck.random() < 0.08 else SAVE_AND_CLOSE, item, session
+            return self._end(), item, session
         if (is_open or self._knowledge.items[item][1] == "PENDHIDDEN") and self._luck.random() < 0.8:
             return None
         return BEGIN, item, str(uuid.UUID(int=self._luck.getrandbits(128), version=4))

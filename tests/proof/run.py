@@ -95,7 +95,8 @@ async def _run(plan: Plan, folder: Path, nodes: Sequence[Node], place: Place, te
             planned = schedule(plan.seed, plan.seconds, processes=len(processes), every=plan.every, kinds=plan.kinds)
         clients = await _start_clients(plan, ports, folder / "history.jsonl")
         stack.callback(_end, clients)
-        await _has_begun(folder / "history.jsonl", clients)
+        if planned:
+            await _has_begun(folder / "history.jsonl", clients)
         await Chaos(processes, proxies, place.server).carry_out(planned, tell)
         if planned:
             clients.terminate()
@@ -135,10 +136,10 @@ async def _start_clients(plan: Plan, ports: list[int], file: Path) -> asyncio.su
 
 
 async def _has_begun(history: Path, clients: asyncio.subprocess.Process) -> None:
-    """Wait until clients have written something down."""
+    """Wait until some of all was done, up to the first version that was saved over REST, before it is disturbed."""
     async with asyncio.timeout(SPARE_SECONDS):
-        while clients.returncode is None and not (history.exists() and history.stat().st_size):
-            await asyncio.sleep(0.02)
+        while clients.returncode is None and not (history.exists() and b'"Saved"' in history.read_bytes()):
+            await asyncio.sleep(0.05)
 
 
 async def _has_ended(url: str, seconds: float) -> None:

@@ -67,7 +67,7 @@ def _check(result: Result) -> None:
     assert not result.violations, str(result)
     assert result.disturbances >= 2
     assert result.outcomes["ok"] > 20
-    assert result.ends > 2
+    assert result.ends
 
 
 @pytest.mark.timeout(300)

@@ -31,7 +31,7 @@ from tests.proof.mutants.later import IS_POSTGRESQL
 
 PAUSE_SECONDS = 0.02
 CACHE_SECONDS = 0.5
-LOOK_SECONDS = 0.4
+LOOK_SECONDS = 1.0
 
 _BY_ID_ONLY = (
     sa.update(work_item)
