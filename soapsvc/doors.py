@@ -56,6 +56,7 @@ def _services(settings: Settings, database: Database, worker: Worker) -> Service
         urls=Urls(settings.address),
         lists=_list_limits(settings),
         response_code=settings.response_code,
+        document_bytes=settings.document_bytes,
     )
 
 

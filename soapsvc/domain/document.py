@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from soapsvc.domain.version_errors import InvalidTemplatePackage
 
 NAME_MAX_LENGTH = 255
+MEDIA_TYPE_MAX_LENGTH = 127
 MOST_TEMPLATES = 100
+MOST_DOCUMENTS = 200
+"""How many documents a version may have, those that were added among them."""
+
 TEMPLATE_MAX_BYTES = 1_000_000
 MEDIA_TYPES = {
     ".txt": "text/plain; charset=utf-8",
@@ -19,7 +23,7 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewDocument:
-    """What a template became."""
+    """What a template became, or what was added to that."""
 
     name: str
     media_type: str
@@ -72,10 +76,16 @@ class TemplatePackage:
             raise InvalidTemplatePackage(self.id, "two of its templates have one name")
 
     def _check(self, template: Template) -> None:
-        if not template.name.isprintable() or not 0 < len(template.name) <= NAME_MAX_LENGTH or "/" in template.name:
+        if not is_file_name(template.name):
             raise InvalidTemplatePackage(self.id, "a template's name must be that of a file")
         if len(template.content) > TEMPLATE_MAX_BYTES:
             raise InvalidTemplatePackage(self.id, f"{template.name} has more than {TEMPLATE_MAX_BYTES} bytes")
+
+
+def is_file_name(name: str) -> bool:
+    """Say whether a template or document may have this name: that of a file, and of no folder."""
+    is_plain = name.isprintable() and not set(name) & {"/", "\\"} and name not in {".", ".."}
+    return is_plain and 0 < len(name) <= NAME_MAX_LENGTH
 
 
 def template_of_file(package: str, name: str, content: bytes) -> Template:

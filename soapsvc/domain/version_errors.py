@@ -109,6 +109,15 @@ class UnknownDocument(WorkItemServiceError):
         super().__init__(f"The version has no document '{document}'", document)
 
 
+class DocumentLimitReached(WorkItemServiceError):
+    """The documents of a version would be too many, or too large together. Parameters: the most, of what."""
+
+    code = "BRM_DOCUMENT_LIMIT_REACHED"
+
+    def __init__(self, most: int, of: str) -> None:
+        super().__init__(f"The documents of a version have at most {most} {of}", most, of)
+
+
 class IdempotencyKeyReused(WorkItemServiceError):
     """The key was used for another request within a day."""
 

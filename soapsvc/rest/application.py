@@ -24,6 +24,7 @@ from soapsvc.exchange import Headers, Refused, Request, Response, unless_gone
 from soapsvc.origin import ClearTextAlarm, Origin, Proxies
 from soapsvc.rest import documentation, problems
 from soapsvc.rest.conditions import Condition, read_tags
+from soapsvc.rest.files import file_of
 from soapsvc.rest.interface import OPERATIONS
 from soapsvc.rest.media import JSON, is_in_utf8, preferred, type_of
 from soapsvc.rest.operations import Answer, Call, Operation, Unit
@@ -214,13 +215,15 @@ def _check_site(operation: Operation, headers: Headers) -> None:
 
 
 def _body(operation: Operation, headers: Headers, body: bytes) -> Any:
-    if not operation.body:
+    if not operation.body and not operation.takes_file:
         return None
     if not body and operation.needs_body:
         raise HttpProblem(problems.BAD_REQUEST, "The request has no body")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise HttpProblem(problems.UNSUPPORTED_MEDIA_TYPE, "A body must not be compressed")
     content_type = headers.get("content-type", "")
+    if operation.takes_file:
+        return file_of(content_type, headers.get("content-disposition", ""), body)
     reader = operation.body.get(type_of(content_type)) if body else operation.body[JSON]
     if reader is None or not is_in_utf8(content_type):
         accepted = ", ".join(operation.body)

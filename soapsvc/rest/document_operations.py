@@ -1,13 +1,47 @@
 """The documents of a version as resources."""
 
+from typing import Annotated
 from urllib.parse import quote
 
+import msgspec
+from msgspec import Meta
+
+from soapsvc.domain.document import MOST_DOCUMENTS
 from soapsvc.rest import payloads
 from soapsvc.rest.conditions import entity_tag
 from soapsvc.rest.operations import Answer, Call, answer
 from soapsvc.rest.representations import shown_document
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import versions
+
+
+class PlaceQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """Where among its documents a version gets another."""
+
+    assembledorder: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=MOST_DOCUMENTS,
+                description="Its place among the documents, from 0 on; without it, after all of them.",
+            ),
+        ]
+        | None
+    ) = None
+
+
+def add(tx: Transaction, call: Call) -> Answer:
+    """Add a document to a version in post-processing; those from its place on move by one.
+
+    The item's version stays as it is.
+    """
+    services, place = call.services, call.query.assembledorder
+    item, document = versions.add_document(
+        tx, call.caller, call.target(tx), call.body, place, most_bytes=services.document_bytes
+    )
+    shown = shown_document(document, item.guid, call.session, services.urls)
+    return answer(shown, status=201, version=item.version, location=shown.content_url)
 
 
 def list_all(tx: Transaction, call: Call) -> Answer:

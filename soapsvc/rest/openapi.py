@@ -37,6 +37,8 @@ _IF_MATCH = ("If-Match", "The entity tag that the client has seen, or `*`.", r'^
 _IF_NONE_MATCH = ("If-None-Match", "The entity tag that the client has already.", r'^(\*|"[0-9]{1,18}")$')
 _PREFER = ("Prefer", "`respond-async`, `wait=` and seconds, or both; others are passed over.", None)
 _KEY = ("Idempotency-Key", "Names a request: sent again, it is answered again and done once.", r"^[!-~]{1,255}$")
+_NAME = ("Content-Disposition", "`attachment; filename=` and the name of the document.", None)
+_FILE: Json = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 _ETAG = {"ETag": {"description": "The item's version, in quotes.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
 _ALWAYS = (
@@ -115,6 +117,8 @@ def _operation(operation: Operation) -> Json:
         schema = _schema_of(operation.body_type)
         content: Json = {name: {"schema": schema if name == JSON else _XML_ANSWERS} for name in operation.body}
         described["requestBody"] = {"required": operation.needs_body, "content": content}
+    if operation.takes_file:
+        described["requestBody"] = {"required": operation.needs_body, "content": _FILE}
     if operation.tells_callback:
         described["callbacks"] = {"operationEnded": {"{$request.body#/callbackUrl}": {"post": _callback()}}}
     return described
@@ -180,6 +184,7 @@ def _header_parameters(operation: Operation) -> list[Json]:
         (_IF_NONE_MATCH, operation.none_match),
         (_PREFER, operation.waits),
         (_KEY, operation.writes),
+        (_NAME, operation.takes_file),
     ]
     return [
         {
@@ -229,7 +234,7 @@ def _headers(operation: Operation, status: int) -> Json:
 
 def _content(operation: Operation, kind: Any) -> Json:
     if kind is bytes:
-        return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+        return _FILE
     schema = _schema_of(kind)
     return {name: {"schema": _XML_ANSWERS if name in {XML, TEXT_XML} else schema} for name in operation.media_types}
 

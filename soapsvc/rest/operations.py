@@ -93,7 +93,8 @@ class Operation:
     """An operation: where it is, what it reads and writes, and what it does, by `unit` or by `work`.
 
     `is_long` says that it may take longer than others should wait for the event loop, `waits` that it waits for
-    something to happen. `body` says by media types how a body is read; `needs_body` whether there must be one.
+    something to happen. `body` says by media types how a body is read; `needs_body` whether there must be one;
+    `takes_file` that it is a file of whatever media type.
     `answers` has by statuses what is answered, in JSON; `media_types` are those that a client may choose from.
     `versioned` says that it is subject to If-Match, `none_match` to If-None-Match; `problems` which kinds it may be
     answered with besides those of all.
@@ -114,6 +115,7 @@ class Operation:
     body: Mapping[str, Callable[[bytes], Any]] = field(default_factory=dict)
     body_type: Any = None
     needs_body: bool = False
+    takes_file: bool = False
     query: Any = None
     media_types: Sequence[str] = (JSON,)
     none_match: bool = False

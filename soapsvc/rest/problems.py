@@ -106,6 +106,7 @@ PROBLEMS: Mapping[type[errors.WorkItemServiceError], Kind] = {
     version_errors.InvalidTemplatePackage: INVALID,
     version_errors.AssemblyFailed: INVALID,
     version_errors.UnknownDocument: DOCUMENT_UNKNOWN,
+    version_errors.DocumentLimitReached: LIMIT_REACHED,
     version_errors.IdempotencyKeyReused: IDEMPOTENCY_KEY_REUSED,
     version_errors.IdempotencyKeyInUse: IDEMPOTENCY_KEY_IN_USE,
     version_errors.InvalidAnswers: BAD_REQUEST,

@@ -56,7 +56,10 @@ class Urls:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
-    """What belongs to the running service; `wake` has what is due in the background looked for."""
+    """What belongs to the running service.
+
+    `wake` has what is due in the background looked for; `document_bytes` is how large a version's documents may be.
+    """
 
     database: Database
     operations: VersionOperations
@@ -66,3 +69,4 @@ class Services:
     urls: Urls
     lists: ListLimits
     response_code: ResponseCode
+    document_bytes: int

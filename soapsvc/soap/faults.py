@@ -81,6 +81,7 @@ FAULTS: Mapping[type[errors.WorkItemServiceError], tuple[str, Any]] = {
     version_errors.InvalidTemplatePackage: (CLIENT, WorkItemFault),
     version_errors.AssemblyFailed: (CLIENT, WorkItemFault),
     version_errors.UnknownDocument: (CLIENT, InvalidWorkItemFault),
+    version_errors.DocumentLimitReached: (CLIENT, InvalidWorkItemFault),
     version_errors.IdempotencyKeyReused: (CLIENT, InvalidRequestFault),
     version_errors.IdempotencyKeyInUse: (CLIENT, InvalidRequestFault),
     version_errors.InvalidAnswers: (CLIENT, WorkItemFault),

@@ -20,6 +20,15 @@ _OF_SESSION = Statement(
     .where(_IS_OF_SESSION)
     .order_by(document.c.position)
 )
+# In two steps, for no two may have one place at any time: to where no others are, and from there one further.
+_PUT_ASIDE = Statement(
+    sa.update(document)
+    .where(_IS_OF_SESSION, document.c.position >= sa.bindparam("place"))
+    .values(position=-1 - document.c.position)
+)
+_PUT_BACK = Statement(
+    sa.update(document).where(_IS_OF_SESSION, document.c.position < 0).values(position=-document.c.position)
+)
 _WHOLE = Statement(sa.select(document).where(_IS_OF_SESSION, document.c.id == sa.bindparam("document")))
 
 _IS_OF_PACKAGE = sa.and_(template.c.package_id == sa.bindparam("package"), of_tenancy(template))
@@ -41,21 +50,25 @@ _PACKAGES = Statement(
 def replace(tx: Transaction, session: str, new: Sequence[NewDocument]) -> None:
     """Store the documents of a version in place of those that it had."""
     _DELETE.change(tx, session=session)
-    rows = [
-        {
-            "id": str(uuid.uuid4()),
-            "session_guid": session,
-            "position": position,
-            "name": one.name,
-            "media_type": one.media_type,
-            "size": len(one.content),
-            "digest": one.digest,
-            "content": one.content,
-        }
-        for position, one in enumerate(new)
-    ]
+    rows = [_row(session, position, one) for position, one in enumerate(new)]
     if rows:
         _INSERT.change_each(tx, rows)
+
+
+def insert(tx: Transaction, session: str, new: NewDocument, position: int) -> Document:
+    """Store a document at a place among those of a version, the later ones after it."""
+    _PUT_ASIDE.change(tx, session=session, place=position)
+    _PUT_BACK.change(tx, session=session)
+    row = _row(session, position, new)
+    _INSERT.change(tx, **row)
+    return Document(
+        id=row["id"],
+        position=position,
+        name=new.name,
+        media_type=new.media_type,
+        size=row["size"],
+        digest=row["digest"],
+    )
 
 
 def of_session(tx: Transaction, session: str) -> Sequence[Document]:
@@ -96,6 +109,19 @@ def find_package(tx: Transaction, package_id: str) -> TemplatePackage | None:
 def packages(tx: Transaction) -> Sequence[tuple[str, int]]:
     """Give the ids of the template packages, and how many templates each has."""
     return [(row.package_id, row.templates) for row in _PACKAGES.rows(tx)]
+
+
+def _row(session: str, position: int, new: NewDocument) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()),
+        "session_guid": session,
+        "position": position,
+        "name": new.name,
+        "media_type": new.media_type,
+        "size": len(new.content),
+        "digest": new.digest,
+        "content": new.content,
+    }
 
 
 def _document(row: Any) -> Document:

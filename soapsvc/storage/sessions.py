@@ -76,6 +76,7 @@ _FAIL = Statement(
     .where(_OF_OPERATION)
     .values(state=sa.bindparam("new_state"), error=sa.bindparam("reason"))
 )
+_HOLD = Statement(sa.select(version_session.c.guid).where(_OF_OPERATION).with_for_update())
 
 
 def begin(tx: Transaction, opened: WorkItem, answers: Answers | None = None) -> None:
@@ -136,6 +137,12 @@ def fail(
     """Leave a session open as its own operation, with what it failed of; say whether it was the one."""
     given = {"state_before": before, "new_state": after, "reason": encode_error(error)}
     return _FAIL.change(tx, session=session, operation=operation, **given) == 1
+
+
+def hold(tx: Transaction, session: VersionSession) -> None:
+    """Let a session stay in its state, by its operation, until the transaction's end. Raises LostRace."""
+    held = _HOLD.row(tx, session=session.guid, operation=session.operation, state_before=session.state)
+    _expect_one(0 if held is None else 1)
 
 
 def find(tx: Transaction, guid: str) -> VersionSession | None:

@@ -11,10 +11,11 @@ from soapsvc.domain import answers as answering
 from soapsvc.domain import data
 from soapsvc.domain.answers import Answers
 from soapsvc.domain.caller import Caller
-from soapsvc.domain.document import Document
-from soapsvc.domain.errors import LostRace, UnknownWorkItem, UnknownWorkType, WrongState
+from soapsvc.domain.document import MOST_DOCUMENTS, Document, NewDocument
+from soapsvc.domain.errors import InvalidRequest, LostRace, UnknownWorkItem, UnknownWorkType, WrongState
 from soapsvc.domain.states import Action, State
 from soapsvc.domain.version_errors import (
+    DocumentLimitReached,
     SessionInProgress,
     UnknownDocument,
     UnknownTemplatePackage,
@@ -31,6 +32,7 @@ from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.items import item_to_work_on, saved_open
 
 _LOOK = "getWorkItemHeader"
+_ADD_DOCUMENT = "addDocument"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,6 +157,26 @@ def read_document(tx: Transaction, caller: Caller, target: Target, document: str
     return found
 
 
+def add_document(
+    tx: Transaction, caller: Caller, target: Target, new: NewDocument, place: int | None, *, most_bytes: int
+) -> tuple[WorkItem, Document]:
+    """Add a document to a version in post-processing: at a place among its documents, from 0 on, or after all of them.
+
+    Those from that place on move by one. Who may complete the item may do this; the item's version stays as it is.
+    Raises UnknownWorkItem, NotAllowed, StaleVersion, UnknownVersion, WrongState, InvalidRequest, DocumentLimitReached.
+    """
+    item = item_to_work_on(tx, caller, reference(tx, target.item, target.version), Action.COMPLETE)
+    session = session_of(tx, item.id, target.session)
+    if session.state is not SessionState.POST_PROCESSING:
+        raise WrongState(item.id, state=session.state, operation=_ADD_DOCUMENT)
+    sessions.hold(tx, session)
+    there = documents.of_session(tx, session.guid)
+    _check_room(there, new, most_bytes)
+    if place is not None and not 0 <= place <= len(there):
+        raise InvalidRequest(f"The version has {len(there)} documents, and a further one has no place {place}")
+    return item, documents.insert(tx, session.guid, new, len(there) if place is None else place)
+
+
 def get_answers(tx: Transaction, caller: Caller, guid: str, version: int | None = None) -> tuple[WorkItem, Answers]:
     """Give an item and its answers: with those on top that are not saved yet.
 
@@ -212,6 +234,13 @@ def check_answers(item: WorkItem, answers: Answers | None) -> None:
     """Raise InvalidField for an answer that the item's data cannot hold."""
     if answers is not None:
         data.merged(item.fields, answering.overlaid(item.fields, answers))
+
+
+def _check_room(there: Sequence[Document], new: NewDocument, most_bytes: int) -> None:
+    if len(there) >= MOST_DOCUMENTS:
+        raise DocumentLimitReached(MOST_DOCUMENTS, "files")
+    if sum(one.size for one in there) + len(new.content) > most_bytes:
+        raise DocumentLimitReached(most_bytes, "bytes")
 
 
 def _first_fields(tx: Transaction, new: NewVersionedItem) -> Sequence[data.Field]:

@@ -44,6 +44,7 @@ ROWS: dict[str, tuple[Row, Any, int]] = {
     "getStatus": (SEES, None, 200),
     "listDocuments": (SEES, None, 200),
     "getDocumentContent": (SEES, None, 404),
+    "addDocument": (ENDS, {}, 409),
     "getAnswers": (SEES, None, 200),
     "listDeliveries": (SEES, None, 200),
     "beginVersion": (ENDS, {"answers": {"Notes": "a"}}, 200),
@@ -55,7 +56,7 @@ ROWS: dict[str, tuple[Row, Any, int]] = {
     "changeAnswers": (ENDS, {"Notes": "a"}, 200),
     "replayDelivery": (ENDS, {}, 404),
 }
-"""What each needs, a body, and what who may is answered: there is neither a document nor a delivery."""
+"""What each needs, a body, and what who may is answered: there is neither a document nor a delivery to be had."""
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 WRITES = {name for name, operation in BY_NAME.items() if operation.writes}

@@ -120,6 +120,7 @@ def meddle(tx: Transaction, theirs: Work) -> None:
     _refused(lambda: reservations.reserve(tx, theirs.free, Running("another", SessionState.SAVING)))
     _refused(lambda: jobs.postpone(tx, theirs.job, LONG_AGO))
     _refused(lambda: jobs.done(tx, theirs.job))
+    documents.insert(tx, SESSION, NewDocument(name="theirs", media_type="text/plain", content=b""), 0)
     documents.replace(tx, SESSION, [])
     idempotent_requests.forget_one(tx, theirs.person, KEY)
 
