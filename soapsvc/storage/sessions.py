@@ -141,8 +141,8 @@ def fail(
 
 def hold(tx: Transaction, session: VersionSession) -> None:
     """Let a session stay in its state, by its operation, until the transaction's end. Raises LostRace."""
-    held = _HOLD.row(tx, session=session.guid, operation=session.operation, state_before=session.state)
-    _expect_one(0 if held is None else 1)
+    held = _HOLD.rows(tx, session=session.guid, operation=session.operation, state_before=session.state)
+    _expect_one(len(held))
 
 
 def find(tx: Transaction, guid: str) -> VersionSession | None:

@@ -20,6 +20,7 @@ from soapsvc.domain.version_session import (
 from soapsvc.domain.work_item import Running, WorkItem
 from soapsvc.storage import documents, idempotent_requests, jobs, operations, people, reservations, sessions
 from soapsvc.storage.transaction import Transaction
+from soapsvc.storage.version_tables import document as stored_document
 from soapsvc.storage.version_tables import job
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -68,6 +69,10 @@ def furnish(tx: Transaction, mark: str, free: WorkItem, opened: WorkItem) -> Wor
     jobs.enqueue(tx, KIND, REF)
     row = tx.connection.execute(sa.select(job).where(job.c.tenancy_id == tx.tenancy)).one()
     documents.replace(tx, SESSION, [NewDocument(name=mark, media_type="text/plain", content=mark.encode())])
+    # To where documents are put aside, so that who brings back those of others is found out.
+    tx.connection.execute(
+        sa.update(stored_document).where(stored_document.c.tenancy_id == tx.tenancy).values(position=-5)
+    )
     (document,) = documents.of_session(tx, SESSION)
     template = Template(name="letter.txt", media_type="text/plain", content=mark.encode())
     documents.put_package(tx, TemplatePackage(id=PACKAGE, templates=[template]))
@@ -110,6 +115,9 @@ def meddle(tx: Transaction, theirs: Work) -> None:
     before, guard = SessionState.SAVING, (OPERATION,)
     sessions.finish(tx, TO_FINISH, *guard, before=before, after=SessionState.SAVED, ended_at=7)
     sessions.fail(tx, TO_FAIL, *guard, before=before, after=SessionState.SAVE_FAILED, error=ERROR)
+    finished = sessions.find(tx, TO_FINISH)
+    assert finished is not None
+    _refused(lambda: sessions.hold(tx, replace(finished, state=before)))
     sessions.accept(tx, TO_ACCEPT, "another", SessionState.SAVING)
     sessions.change_answers(tx, TO_ANSWER, {"of": "somebody"})
     own_person = people.find_entity(tx, theirs.person.guid)
@@ -120,7 +128,7 @@ def meddle(tx: Transaction, theirs: Work) -> None:
     _refused(lambda: reservations.reserve(tx, theirs.free, Running("another", SessionState.SAVING)))
     _refused(lambda: jobs.postpone(tx, theirs.job, LONG_AGO))
     _refused(lambda: jobs.done(tx, theirs.job))
-    documents.insert(tx, SESSION, NewDocument(name="theirs", media_type="text/plain", content=b""), 0)
+    documents.insert(tx, SESSION, NewDocument(name="theirs", media_type="text/plain", content=b""), -9)
     documents.replace(tx, SESSION, [])
     idempotent_requests.forget_one(tx, theirs.person, KEY)
 
