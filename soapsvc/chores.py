@@ -48,7 +48,7 @@ async def keep_looking(database: Database, changes: ListChanges, items: Waiters)
     while True:
         try:
             before, since = database.changes(), point
-            point, lists = await database.seen(partial(list_marks.changed_anywhere, since=since))
+            seen, lists = await database.seen(partial(list_marks.changed_anywhere, since=since))
             if lists is None or before != organisation:
                 changes.note_all()
             else:
@@ -56,7 +56,7 @@ async def keep_looking(database: Database, changes: ListChanges, items: Waiters)
             if items.count:
                 changed = await database.seen(partial(list_marks.items_changed_anywhere, since=since))
                 items.wake_all() if changed is None else items.wake(*map(str, changed))
-            organisation = before
+            point, organisation = seen, before  # only now: what could not be told is looked for again
         except Exception:  # whatever it is, those who wait shall be told later
             _log.exception("what has become of work lists and items could not be looked at; it will be tried again")
         await asyncio.sleep(SWEEP_SECONDS)

@@ -18,7 +18,7 @@ def run(count: int, work: Callable[[int], object]) -> None:
     """Run `work` in so many processes, each with a number from 0 on, until this one is told to stop (SIGINT, SIGTERM).
 
     They are told once, by SIGTERM, and have the time that they need. One that ends before is replaced. All of them die
-    when this process does. It must have no other threads.
+    when this process does. It must have no other threads, and heeds no more such signals afterwards.
     """
     heeded = _STOP | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
@@ -31,7 +31,8 @@ def run(count: int, work: Callable[[int], object]) -> None:
             team.replace_who_ended()
         team.stop()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Who tells it to stop once more, while it waits for the others, must not kill it when it has waited.
+        signal.pthread_sigmask(signal.SIG_SETMASK, before | _STOP)
 
 
 def are_possible() -> bool:

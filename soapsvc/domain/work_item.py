@@ -192,7 +192,9 @@ class WorkItem:
 
     def reopened(self, *, session: str) -> Self:
         """Open a completed one again for who held it, in a new version session. Raises WrongState."""
-        return self._moved(Action.REOPEN, State.OPENED, session=session, offered_when_opened=False)
+        return self._moved(
+            Action.REOPEN, State.OPENED, session=session, offered_when_opened=False, data_rescheduled=False
+        )
 
     def restarted(self, *, session: str) -> Self:
         """Leave its version session, with what is not saved in it, for a new one. Raises WrongState."""

@@ -185,8 +185,8 @@ class Runner:
 
     def _give_back(self, kind: str, count: int, *, ended: Job | None = None) -> None:
         with self._turn:
-            if ended is not None:
-                self._live.pop(ended.id, None)
+            if ended is not None and self._live.get(ended.id, (None,))[0] is ended:  # and not a later attempt
+                del self._live[ended.id]
             self._lanes[kind].free += count
             self._turn.notify_all()
         self._wake.set()

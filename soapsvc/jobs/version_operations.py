@@ -1,5 +1,6 @@
 """SaveAndClose and Complete as jobs, and how a door asks for them and waits for their end."""
 
+import logging
 import random
 import time
 import uuid
@@ -32,6 +33,8 @@ from soapsvc.usecases.version_operations import Accepted, RecordDelivery, WorkOr
 from soapsvc.usecases.versions import Target
 
 MOST_ATTEMPTS = 5
+
+_log = logging.getLogger(__name__)
 
 Work = Callable[[WorkOrder], Sequence[NewDocument]]
 """What is done outside any transaction; it may be done twice. Raises WorkItemServiceError for what cannot succeed."""
@@ -205,7 +208,11 @@ class VersionOperations:
             # Many who came together shall not all look at the same moment.
             pause = polling * random.uniform(0.5, 1.0)  # noqa: S311 - nobody gains by guessing it
             await waiter.wait(min(left, pause) if polling else left)
-            item, session = await tenancy.seen(look)
+            try:
+                item, session = await tenancy.seen(look)
+            except StorageUnavailable:  # it was accepted all the same, and that is what is told
+                _log.warning("the end of an operation could not be looked for", exc_info=True)
+                break
             outcome = Outcome(item=item, session=session)
             if self._waiters.is_closed:
                 break

@@ -112,7 +112,7 @@ OPERATIONS: Sequence[Operation] = (
         body=json_of(payloads.BeginVersion),
         body_type=payloads.BeginVersion,
         answers={201: payloads.ItemVersion},
-        problems=(*_OF_ITEM, *_OF_CHANGE, problems.IN_PROGRESS, problems.LIMIT_REACHED),
+        problems=(*_OF_ITEM, *_OF_CHANGE, problems.IN_PROGRESS, problems.LIMIT_REACHED, problems.NOT_ELIGIBLE),
     ),
     Operation(
         name="beginVersion",
@@ -125,7 +125,14 @@ OPERATIONS: Sequence[Operation] = (
         body=json_of(payloads.BeginVersion),
         body_type=payloads.BeginVersion,
         answers={200: payloads.ItemVersion, 201: payloads.ItemVersion},
-        problems=(*_OF_ITEM, *_OF_CHANGE, problems.IN_PROGRESS, problems.EXISTS, problems.LIMIT_REACHED),
+        problems=(
+            *_OF_ITEM,
+            *_OF_CHANGE,
+            problems.IN_PROGRESS,
+            problems.EXISTS,
+            problems.LIMIT_REACHED,
+            problems.NOT_ELIGIBLE,
+        ),
     ),
     Operation(
         name="getVersion",
@@ -197,6 +204,8 @@ OPERATIONS: Sequence[Operation] = (
             problems.IN_PROGRESS,
             problems.EXISTS,
             problems.LIMIT_REACHED,
+            problems.NOT_ELIGIBLE,
+            problems.RESCHEDULED,
         ),
     ),
     Operation(

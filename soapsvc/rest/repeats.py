@@ -1,9 +1,11 @@
 """Requests with an Idempotency-Key: sent again they get the answer that is kept, and do nothing more."""
 
 import hashlib
+import logging
 from functools import partial
 
 from soapsvc.domain.caller import Caller
+from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.exchange import Request
 from soapsvc.rest.operations import Answer
 from soapsvc.storage.database import InTenancy
@@ -11,6 +13,8 @@ from soapsvc.storage.idempotent_requests import StoredAnswer
 from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import idempotency
 from soapsvc.usecases.callback_targets import CallbackSecrets
+
+_log = logging.getLogger(__name__)
 
 
 class Repeated(Exception):
@@ -45,7 +49,10 @@ class Once:
     async def finish(self, database: InTenancy, answer: Answer) -> Answer:
         """Keep the answer to what was begun."""
         if self._is_begun:
-            await database.written(partial(self.answered, answer=answer))
+            try:
+                await database.written(partial(self.answered, answer=answer))
+            except StorageUnavailable:  # what was asked for was accepted all the same, and that is what is told
+                _log.warning("an answer could not be kept for its Idempotency-Key", exc_info=True)
         return answer
 
     def give_up(self, database: InTenancy) -> None:

@@ -146,9 +146,10 @@ async def _changed(
             raise TooManyWaiting
         item, _ = await _looked(call)  # it may have changed before there was the place
         while waiter is not None and is_known(item) and not waiters.is_closed:
-            if not await waiter.wait(max(0.0, until - time.monotonic())):
-                break
+            is_told = await waiter.wait(max(0.0, until - time.monotonic()))
             item, _ = await _looked(call)
+            if not is_told:
+                break
     return item
 
 

@@ -26,6 +26,7 @@ _FINISH = Statement(
         finished_at=sa.bindparam("at", type_=Moment),
         item_version=sa.bindparam("version"),
         error=sa.bindparam("reason"),
+        callback_url=sa.case((version_operation.c.callback_url.is_not(None), "")),
         callback_secret=None,
     )
 )
@@ -74,7 +75,10 @@ def find(tx: Transaction, operation: str) -> VersionOperation | None:
 
 
 def finish(tx: Transaction, operation: str, *, item_version: int, error: OperationError | None) -> None:
-    """Keep what an operation came to, and its callback's secret no longer: what sends it has its own."""
+    """Keep what an operation came to, and its callback's URL and secret no longer.
+
+    What sends it has its own; a repeat is known by the fingerprint.
+    """
     reason = None if error is None else encode_error(error)
     _FINISH.change(tx, operation=operation, at=tx.now(), version=item_version, reason=reason)
 

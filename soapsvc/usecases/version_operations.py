@@ -101,9 +101,13 @@ def accept_create_and_assemble(
     answers: Answers | None = None,
     lease: Lease | None = None,
 ) -> Accepted:
-    """Begin a version and accept its completion, both or neither. Raises what begin_version and accept raise."""
+    """Begin a version and accept its completion, both or neither. Raises what begin_version and accept raise.
+
+    A version that is open already gets the answers, if there are any.
+    """
     known = sessions.find(tx, target.session)
-    if known is None or known.state is SessionState.SAVED:
+    is_to_answer = known is not None and known.state in OPEN and answers is not None
+    if known is None or known.state is SessionState.SAVED or is_to_answer:
         begun = versions.begin_version(tx, caller, target, answers=answers)
         target = Target(item=target.item, session=target.session, version=begun.item.version)
     return accept(tx, caller, target, request, lease)

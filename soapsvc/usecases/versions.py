@@ -30,6 +30,7 @@ from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access, allocation, scheduling
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.items import item_to_work_on, saved_open
+from soapsvc.usecases.permissions import PERMISSIONS
 
 _LOOK = "getWorkItemHeader"
 _ADD_DOCUMENT = "addDocument"
@@ -119,6 +120,8 @@ def begin_version(
     known = sessions.find(tx, target.session)
     if known is not None and known.item_id != found.id:
         raise VersionExists(target.session)
+    if known is not None:
+        tx.be_alone()  # to begin a version again is more than a look and one guarded change
     if tx.is_again:
         locks.lock_items(tx, [found.id])  # so that nothing comes between this look and the next once more
     seen = work_items.get(tx, found.id)
@@ -208,6 +211,8 @@ def overlay_answers(
     if last is None or last.state not in ANSWERABLE:
         state = item.state if last is None else last.state
         raise WrongState(item.id, state=state, operation=Action.CHANGE_ANSWERS)
+    if item.owner is None and not access.is_offered_to(tx, item, caller.person):
+        access.require(tx, caller, PERMISSIONS[Action.SAVE].others, item)  # he held it once, and that is not enough
     if item.session is None:
         changed = item.with_answers(payload=answering.overlaid(item.fields, answers))
         return work_items.save(tx, item, changed, action=Action.CHANGE_ANSWERS, by=caller.person)

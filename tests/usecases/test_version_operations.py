@@ -1,6 +1,9 @@
 """SaveAndClose and Complete from acceptance to their end: who may, what is guarded, and what repeats are told."""
 
+from dataclasses import replace
+
 import pytest
+import sqlalchemy as sa
 
 from soapsvc.domain.caller import Caller, SystemAction
 from soapsvc.domain.document import NewDocument
@@ -27,6 +30,7 @@ from soapsvc.domain.version_session import (
 from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.domain.work_type import WorkType
 from soapsvc.storage import documents, jobs, operations, work_types
+from soapsvc.storage.tables import offer
 from soapsvc.usecases import completion, items, scheduling, version_operations, versions
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.versions import Target
@@ -264,7 +268,7 @@ class TestBoth:
         ana.fail(job, REASON)
         assert ana.session(target).state is STARTED[operation], "it is the other operation's"
 
-    def test_the_callback_is_told_in_the_same_transaction_once_and_its_secret_goes(self, ana, operation):
+    def test_the_callback_is_told_in_the_same_transaction_once_and_its_address_and_secret_go(self, ana, operation):
         target = ana.open()
         request = ana.request(operation, callback=CALLBACK)
         ana.accept(target, request)
@@ -280,7 +284,7 @@ class TestBoth:
         )
         assert (told.item_guid, told.item_version, told.session) == (item.guid, 2, target.session)
         kept = ana.database.read(lambda tx: operations.find(tx, request.id)).result(10)
-        assert kept.callback == Callback(url=CALLBACK.url, sealed_secret=None, fingerprint=CALLBACK.fingerprint)
+        assert kept.callback == Callback(url="", sealed_secret=None, fingerprint=CALLBACK.fingerprint)
         assert (kept.item_version, kept.error) == (2, None)
 
     def test_the_callback_is_told_of_a_failure_too(self, ana, operation):
@@ -349,6 +353,22 @@ def test_a_saved_item_goes_back_to_its_offer_where_its_work_type_says_so(ana):
     assert ana.item(target).state is State.OFFERED
 
 
+def test_what_nobody_holds_any_more_is_changed_by_whom_it_is_offered_to_only(ana, write):
+    """Who held it once may look at it, and that is all."""
+    again = WorkType(id="again", fields=(NOTES,), reoffer_on_close=True)
+    write(lambda tx: work_types.put(tx, again))
+    item = write(lambda tx: scheduling.create_item(tx, NewWorkItem(name="x", work_type_id="again"), (), ["ana"]))
+    target = Target(item=item.guid, session="s-1")
+    write(lambda tx: versions.begin_version(tx, ana.caller, target))
+    ana.accept(target, ana.request(OperationKind.SAVE_AND_CLOSE))
+    ana.finish(ana.claim(OperationKind.SAVE_AND_CLOSE))
+    assert write(lambda tx: versions.overlay_answers(tx, ana.caller, item.guid, {"Notes": "mine"})).version == 3
+
+    write(lambda tx: tx.connection.execute(sa.delete(offer)))
+    with pytest.raises(NotAllowed):
+        write(lambda tx: versions.overlay_answers(tx, ana.caller, item.guid, {"Notes": "no more"}))
+
+
 def test_completing_keeps_the_documents_in_their_order_and_a_save_has_none(ana):
     target = ana.open()
     ana.accept(target, ana.request(OperationKind.COMPLETE))
@@ -369,9 +389,9 @@ def test_create_and_assemble_opens_and_accepts_both_or_neither(ana, everything):
     request = ana.request(OperationKind.COMPLETE)
     before = everything()
 
-    def both(answers):
+    def both(answers, at=target):
         return ana.write(
-            lambda tx: version_operations.accept_create_and_assemble(tx, ana.caller, target, request, answers=answers)
+            lambda tx: version_operations.accept_create_and_assemble(tx, ana.caller, at, request, answers=answers)
         )
 
     with pytest.raises(InvalidField):
@@ -380,5 +400,9 @@ def test_create_and_assemble_opens_and_accepts_both_or_neither(ana, everything):
 
     assert both({"Notes": "said"}).session.state is SessionState.COMPLETING
     assert both({"Notes": "said"}).operation == request.id, "a repeat"
+    ana.fail(ana.claim("Complete"), OperationError(code="X", message="no"))
+    request = ana.request(OperationKind.COMPLETE)
+    again = both({"Notes": "corrected"}, replace(target, version=1))
+    assert again.session.state is SessionState.COMPLETING, "another try, with other answers"
     ana.finish(ana.claim("Complete"))
-    assert (ana.item(target).version, ana.item(target).state) == (2, State.COMPLETED)
+    assert (ana.item(target).state, ana.item(target).fields[0].values) == (State.COMPLETED, ("corrected",))
