@@ -26,10 +26,10 @@ def overlaid(model: DataModel, answers: Answers) -> list[Field]:
     return [_answered(known[name], value) for name, value in answers.items()]
 
 
-def replaced(model: DataModel, answers: Answers) -> list[Field]:
-    """Give all fields that may be answered, as these answers alone set them. Raises InvalidField."""
+def replacing(model: DataModel, answers: Answers) -> Answers:
+    """Give these answers, and none for each other field that may be answered."""
     unanswered = {field.name: None for field in model if field.direction is not Direction.INPUT}
-    return overlaid(model, {**unanswered, **answers})
+    return {**unanswered, **answers}
 
 
 def merged(first: Answers, second: Answers) -> Answers:

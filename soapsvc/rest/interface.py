@@ -13,7 +13,8 @@ from soapsvc.rest import (
     work_item_operations,
 )
 from soapsvc.rest.media import JSON, TEXT_XML, XML
-from soapsvc.rest.operations import Operation
+from soapsvc.rest.operations import Operation, Work
+from soapsvc.rest.problems import Kind
 from soapsvc.rest.reading import json_of
 
 _ITEM = "/WorkItems/{workItemId}"
@@ -26,6 +27,26 @@ _OF_VERSION = (*_OF_ITEM, problems.VERSION_UNKNOWN)
 _OF_CHANGE = (problems.WRONG_STATE, problems.INVALID)
 _ANSWER_READERS = {**json_of(payloads.Answers), XML: answer_xml.read, TEXT_XML: answer_xml.read}
 _ANSWER_TYPES = (JSON, XML, TEXT_XML)
+
+
+def _ending(name: str, summary: str, work: Work, body: type, *more: Kind) -> Operation:
+    """Declare what ends a version: accepted, waited for, and told to a callback; `more` may go wrong with it."""
+    return Operation(
+        name=name,
+        method="PUT",
+        path=f"{_VERSION}/{name[0].upper()}{name[1:]}",
+        summary=summary,
+        work=work,
+        waits=True,
+        writes=True,
+        versioned=True,
+        tells_callback=True,
+        body=json_of(body),
+        body_type=body,
+        answers={200: payloads.Status, 202: payloads.Status},
+        problems=(*_OF_VERSION, *_OF_CHANGE, problems.OPERATION_CONFLICT, *more, problems.RESCHEDULED),
+    )
+
 
 OPERATIONS: Sequence[Operation] = (
     Operation(
@@ -154,59 +175,27 @@ OPERATIONS: Sequence[Operation] = (
         answers={200: payloads.Status},
         problems=_OF_VERSION,
     ),
-    Operation(
-        name="saveAndClose",
-        method="PUT",
-        path=f"{_VERSION}/SaveAndClose",
-        summary="Save a version and close its work item",
-        work=version_operations.save_and_close,
-        waits=True,
-        writes=True,
-        versioned=True,
-        tells_callback=True,
-        body=json_of(payloads.SaveAndClose),
-        body_type=payloads.SaveAndClose,
-        answers={200: payloads.Status, 202: payloads.Status},
-        problems=(*_OF_VERSION, *_OF_CHANGE, problems.OPERATION_CONFLICT, problems.RESCHEDULED),
+    _ending(
+        "saveAndClose",
+        "Save a version and close its work item",
+        version_operations.save_and_close,
+        payloads.SaveAndClose,
     ),
-    Operation(
-        name="complete",
-        method="PUT",
-        path=f"{_VERSION}/Complete",
-        summary="Make the documents of a version and complete its work item",
-        work=version_operations.complete,
-        waits=True,
-        writes=True,
-        versioned=True,
-        tells_callback=True,
-        body=json_of(payloads.Complete),
-        body_type=payloads.Complete,
-        answers={200: payloads.Status, 202: payloads.Status},
-        problems=(*_OF_VERSION, *_OF_CHANGE, problems.OPERATION_CONFLICT, problems.RESCHEDULED),
+    _ending(
+        "complete",
+        "Make the documents of a version and complete its work item",
+        version_operations.complete,
+        payloads.Complete,
     ),
-    Operation(
-        name="createAndAssemble",
-        method="PUT",
-        path=f"{_VERSION}/CreateAndAssemble",
-        summary="Begin a version and complete it, both or neither",
-        work=version_operations.create_and_assemble,
-        waits=True,
-        writes=True,
-        versioned=True,
-        tells_callback=True,
-        body=json_of(payloads.CreateAndAssemble),
-        body_type=payloads.CreateAndAssemble,
-        answers={200: payloads.Status, 202: payloads.Status},
-        problems=(
-            *_OF_VERSION,
-            *_OF_CHANGE,
-            problems.OPERATION_CONFLICT,
-            problems.IN_PROGRESS,
-            problems.EXISTS,
-            problems.LIMIT_REACHED,
-            problems.NOT_ELIGIBLE,
-            problems.RESCHEDULED,
-        ),
+    _ending(
+        "createAndAssemble",
+        "Begin a version and complete it, both or neither",
+        version_operations.create_and_assemble,
+        payloads.CreateAndAssemble,
+        problems.IN_PROGRESS,
+        problems.EXISTS,
+        problems.LIMIT_REACHED,
+        problems.NOT_ELIGIBLE,
     ),
     Operation(
         name="listDocuments",

@@ -195,8 +195,8 @@ def replace_answers(
     tx: Transaction, caller: Caller, guid: str, answers: Answers, version: int | None = None
 ) -> WorkItem:
     """Let these be all answers: what they do not name is empty. Raises as `overlay_answers` does."""
-    unanswered = dict.fromkeys(_answerable_names(work_items.get(tx, reference(tx, guid, None).id)))
-    return overlay_answers(tx, caller, guid, {**unanswered, **answers}, version)
+    fields = work_items.get(tx, reference(tx, guid, None).id).fields
+    return overlay_answers(tx, caller, guid, answering.replacing(fields, answers), version)
 
 
 def overlay_answers(
@@ -267,30 +267,18 @@ def _opened(
     known: VersionSession | None,
 ) -> WorkItem:
     """Open an item that is not open: out of its offer, by who holds it, or after its completion."""
+    open_in: Callable[..., WorkItem]
     if seen.state is State.OFFERED:
-        return _taken(tx, caller, found, seen, target, answers, known)
-    action = Action.REOPEN if seen.state is State.COMPLETED else Action.OPEN
-    item = item_to_work_on(tx, caller, found, Action.OPEN)
+        action = Action.ALLOCATE_AND_OPEN
+        item, resource = allocation.item_and_resource(tx, caller, allocation.Allocation(item=found), action)
+        open_in = partial(item.allocated_and_opened, to=resource)
+    else:
+        action = Action.REOPEN if seen.state is State.COMPLETED else Action.OPEN
+        item = item_to_work_on(tx, caller, found, Action.OPEN)
+        open_in = item.reopened if action is Action.REOPEN else item.opened
     _expect_as_seen(item, seen)
     check_answers(item, answers)
-    opened = (item.reopened if action is Action.REOPEN else item.opened)(session=target.session)
-    return saved_open(tx, item, opened, action=action, by=caller.person, begin=_beginning(known, target, answers))
-
-
-def _taken(
-    tx: Transaction,
-    caller: Caller,
-    found: ItemReference,
-    seen: WorkItem,
-    target: Target,
-    answers: Answers | None,
-    known: VersionSession | None,
-) -> WorkItem:
-    action = Action.ALLOCATE_AND_OPEN
-    item, resource = allocation.item_and_resource(tx, caller, allocation.Allocation(item=found), action)
-    _expect_as_seen(item, seen)
-    check_answers(item, answers)
-    opened = item.allocated_and_opened(to=resource, session=target.session)
+    opened = open_in(session=target.session)
     return saved_open(tx, item, opened, action=action, by=caller.person, begin=_beginning(known, target, answers))
 
 
@@ -362,7 +350,3 @@ def _last_session(tx: Transaction, item: WorkItem) -> VersionSession | None:
         return sessions.find(tx, item.session)
     every = sessions.of_item(tx, item.id)
     return every[-1] if every else None
-
-
-def _answerable_names(item: WorkItem) -> Sequence[str]:
-    return [field.name for field in item.fields if field.direction is not data.Direction.INPUT]

@@ -81,7 +81,7 @@ def test_an_answer_of_another_kind_is_refused(name, value):
 
 def test_replacing_empties_what_is_not_named_and_leaves_inputs_alone():
     full = data.merged(MODEL, answers.overlaid(MODEL, {"Text": "said", "Texts": ["a"]}))
-    replaced = answers.of_fields(data.merged(full, answers.replaced(full, {"Whole": 1})))
+    replaced = answers.of_fields(data.merged(full, answers.overlaid(full, answers.replacing(full, {"Whole": 1}))))
     assert replaced == {
         "Text": None,
         "Whole": 1,
