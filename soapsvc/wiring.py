@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from soapsvc.domain.errors import StorageUnavailable
 from soapsvc.settings import Settings
-from soapsvc.storage import copying, schema
-from soapsvc.storage.copying import Copying
+from soapsvc.storage import schema
 from soapsvc.storage.database import Database, InTenancy, Limits, open_database
 from soapsvc.usecases.tenancies import find_tenancy
+
+if TYPE_CHECKING:
+    from soapsvc.storage.copying import Copying
 
 
 def database_url(settings: Settings) -> sa.URL:
@@ -71,8 +74,10 @@ def opened_database(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
-def opened_copy(source: str, target: str) -> Iterator[tuple[Copying, Database]]:
+def opened_copy(source: str, target: str) -> Iterator[tuple["Copying", Database]]:
     """Open two databases to copy one into the other, and the other for reading. Raises StorageUnavailable."""
+    from soapsvc.storage import copying  # noqa: PLC0415 - makes every table once more, and is seldom needed
+
     urls = _url(source, "--from"), _url(target, "--to")
     with copying.opened(*urls) as copy:
         database = open_database(urls[1])

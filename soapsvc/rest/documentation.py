@@ -6,7 +6,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 
-import jinja2
 import markupsafe
 import msgspec
 from starlette.requests import Request
@@ -42,6 +41,8 @@ def _document(urls: Urls) -> bytes:
 @cache
 def _page(urls: Urls) -> tuple[str, str]:
     """Give the page, and the policy that lets a browser use its own style and nothing else."""
+    import jinja2  # noqa: PLC0415 - takes its time to import, and few ask for the page
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("soapsvc.rest"),
         autoescape=True,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from soapsvc.domain.attributes import ATTRIBUTES
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.work_item import WorkItem
-from soapsvc.storage.list_tables import NO_END, list_entry, parts, slot_of
+from soapsvc.storage.list_tables import NO_END, list_entry, part_of, slot_of
 from soapsvc.storage.locks import has_many_writers
 from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import insert_into, microseconds_of, of_tenancy, offer
@@ -121,7 +121,7 @@ def _part(tx: Transaction, entity_id: int) -> int | None:
 
 
 def _table(part: int | None) -> sa.Table:
-    return list_entry if part is None else parts[part]
+    return list_entry if part is None else part_of(part)
 
 
 def _is_at(table: sa.Table) -> sa.ColumnElement[bool]:

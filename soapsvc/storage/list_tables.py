@@ -1,5 +1,7 @@
 """The tables of work lists, beside those of tables.py: what stands in whose list, views, and everybody's criteria."""
 
+from functools import cache
+
 import sqlalchemy as sa
 
 from soapsvc.domain.values import LONG_MAX
@@ -41,8 +43,11 @@ list_entry = sa.Table(
 `due` is end_at, or NO_END. `slot` is slot_of(entity_id).
 """
 
-parts = [list_entry.to_metadata(sa.MetaData(), name=f"list_entry_{slot:02}") for slot in range(SLOTS)]
-"""The tables that PostgreSQL keeps the rows in, by their slots: who names one spares the server the search for it."""
+
+@cache
+def part_of(slot: int) -> sa.Table:
+    """Give the table that PostgreSQL keeps the rows of a slot in: who names it spares the server the search for it."""
+    return list_entry.to_metadata(sa.MetaData(), name=f"list_entry_{slot:02}")
 
 
 def slot_of(entity_id: int) -> int:
