@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import argon2
 import pytest
 import sqlalchemy as sa
 
@@ -20,10 +21,11 @@ from soapsvc.storage import schema, work_items
 from soapsvc.storage.database import Database, InTenancy, open_database
 from soapsvc.storage.transaction import Transaction
 from soapsvc.testing.in_process import Answer, InProcess
-from soapsvc.usecases import allocation, items, people, scheduling
+from soapsvc.usecases import allocation, items, people, scheduling, sign_in
 from soapsvc.usecases.sign_in import hash_password
 from tests.support.databases import PostgresqlDatabases, postgresql_server
 from tests.support.soap import SERVICE_OF, envelope, request
+from tests.support.tokens import CHEAP
 
 Result = TypeVar("Result")
 PASSWORD = "correct horse"
@@ -64,6 +66,15 @@ def _names_in(mark: pytest.Mark) -> Sequence[str]:
 def kind() -> str:
     """The kind of database that a test runs on: one of KINDS."""
     raise AssertionError("every test that needs a database is parametrised")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hasher_of_the_service() -> Iterator[argon2.PasswordHasher]:
+    """What the service hashes passwords with; a quarter of a second each is not spent on those of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        original = sign_in._hasher
+        patch.setattr(sign_in, "_hasher", CHEAP)
+        yield original
 
 
 def furnish(url: sa.URL) -> None:

@@ -308,6 +308,12 @@ def test_a_password_of_any_characters_can_be_used(caller, set_password, password
     assert caller("ana", password) == cast.caller("ana")
 
 
+def test_a_password_is_hashed_at_the_cost_that_its_makers_advise_for_today(hasher_of_the_service):
+    parameters = argon2.extract_parameters(hasher_of_the_service.hash(PASSWORD))
+
+    assert parameters == argon2.profiles.RFC_9106_LOW_MEMORY
+
+
 def test_a_stored_hash_is_argon2id_with_a_salt():
     one, other = hash_password(PASSWORD), hash_password(PASSWORD)
 
