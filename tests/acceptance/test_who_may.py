@@ -6,9 +6,11 @@ function that makes him, and a function that says what he is told.
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from itertools import repeat
+from pathlib import Path
 
 import pytest
 
@@ -68,9 +70,9 @@ def test_the_table_has_every_operation() -> None:
     assert set(ROWS) == {operation.name for operation in OPERATIONS.values()}
 
 
-@pytest.fixture(scope="module")
-def world(template: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    path = shutil.copy(template, tmp_path_factory.mktemp("who-may") / "soapsvc.db")
+@contextmanager
+def opened_world(template: Path, folder: Path) -> Iterator[World]:
+    path = shutil.copy(template, folder / "soapsvc.db")
     settings = Settings(database=f"sqlite:///{path}", credential_seconds=60, throttle_seconds=0)
     moved = Moved()
     with serving.opened_service(settings, clock=moved.clock) as service, InProcess(service.application) as calls:
@@ -83,9 +85,28 @@ def world(template: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         yield world
 
 
-@pytest.fixture(autouse=True)
-def the_real_time(world: World) -> Iterator[None]:
-    yield
+CASES_A_WORLD = 50
+"""Each case leaves rows behind, and compares all that there are: not all cases should meet in one world."""
+
+
+@pytest.fixture(scope="module")
+def worlds(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[World]]:
+    """The world of the next case, and of the next."""
+
+    def in_turn() -> Iterator[World]:
+        while True:
+            with opened_world(template, tmp_path_factory.mktemp("who-may")) as world:
+                yield from repeat(world, CASES_A_WORLD)
+
+    with closing(in_turn()) as one_after_another:
+        yield one_after_another
+
+
+@pytest.fixture
+def world(worlds: Iterator[World]) -> Iterator[World]:
+    """A world, in which it is the real time to begin with."""
+    world = next(worlds)
+    yield world
     world.moved.by = timedelta()
 
 
