@@ -1,6 +1,7 @@
 """The commands about the audit log, beside a running server and without one."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,15 +15,22 @@ from tests.support.server import Server
 COLUMNS = ["id", "at", "kind", "by", "guid", "address", "subject", "detail", "hash"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Server:
-    """A database that nobody serves, with three entries."""
-    server = Server(tmp_path)
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a database with three entries, to be copied."""
+    server = Server(tmp_path_factory.mktemp("audit"))
     assert server.run("migrate").returncode == 0
     server.add_user("ana", "--guid", "G")
     server.add_user("ben", "--guid", "H")
     assert server.run("user", "grant", "ana", "readAuditLog").returncode == 0
-    return server
+    return server.folder
+
+
+@pytest.fixture
+def folder(furnished: Path, tmp_path: Path) -> Server:
+    """A database that nobody serves, with three entries."""
+    shutil.copytree(furnished, tmp_path, dirs_exist_ok=True)
+    return Server(tmp_path)
 
 
 def told(server: Server, *options: str) -> list[tuple[str, str]]:
