@@ -13,7 +13,7 @@ from bench import server
 from soapsvc.storage import tables
 from soapsvc.storage.database import SQLITE
 from soapsvc.storage.list_tables import SLOTS, list_entry
-from soapsvc.testing.service import PASSWORD, Person, ServiceUnderTest, in_process
+from soapsvc.testing.service import ServiceUnderTest, in_process
 
 PORTION = 50_000
 LIST = 10_000
@@ -73,11 +73,6 @@ class Place:
         with engine.connect() as connection:
             yield connection
         engine.dispose()
-
-
-def person() -> Person:
-    """Give the worker whose list is read."""
-    return Person(WORKER, WORKER, PASSWORD)
 
 
 def expected(place: Place) -> list[int]:

@@ -2,34 +2,38 @@
 
 It makes two databases on SQLite and two on PostgreSQL. In each the worker has a list of some 10,000 items: in the small
 ones there is nothing else, in the large ones there are 2,000 resources in 200 groups and a million items. It asks the
-service, within this process, for pages of 100 rows, and ends with an error if a page is not what plain Python makes of
-the list.
+service, a process of its own, for pages of 100 rows, one after the other, and ends with an error if a page is not what
+plain Python makes of the list.
 """
 
 import argparse
+import base64
+import http.client
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import requests
 from lxml import etree
 from rich.console import Console
 from rich.table import Table
 
-from bench import list_data
+from bench import list_data, processes, racers, turn
 from bench.list_data import LIST, WORKER, Place, Size, expected
+from soapsvc import serving
+from soapsvc.front import READY
 from soapsvc.list_language import parse_filter, parse_order
 from soapsvc.storage import people, standing, work_lists
 from soapsvc.storage.database import InTenancy, open_database
 from soapsvc.storage.transaction import Transaction
 from soapsvc.storage.work_lists import Listing, Scope
-from soapsvc.testing.service import Person
+from soapsvc.testing.service import PASSWORD
 
 KINDS = ("sqlite", "postgresql")
 ROWS = 100
@@ -42,13 +46,16 @@ JUDGED = "page 1, filter and order"
 SMALL = Size(items=LIST, resources=10, groups=2)
 
 
+AUTHORIZATION = f"Basic {base64.b64encode(f'{WORKER}:{PASSWORD}'.encode()).decode()}"
+
+
 @dataclass(frozen=True)
 class Asking:
-    """Asks for pages of one person's list, of 100 rows unless said otherwise."""
+    """Asks a service for pages of the worker's list, of 100 rows unless said otherwise, over one connection."""
 
-    session: requests.Session
-    address: str
-    person: Person
+    connection: http.client.HTTPConnection
+    leader: int
+    """The number of the service's process."""
 
     def page(self, *, criteria: str = CRITERIA, **attributes: object) -> etree._Element:
         """Give the element that answers."""
@@ -64,14 +71,24 @@ class Asking:
             f'<a:getWorkListItems xmlns:a="http://api.brm.n2.tibco.com"{given}>'
             f"<resourcesRequired>MINE</resourcesRequired>{criteria}</a:getWorkListItems></s:Body></s:Envelope>"
         )
-        answer = self.session.post(
-            f"{self.address}/amxbpm/WorkListService",
-            data=body.encode(),
-            headers={"content-type": "text/xml"},
-            auth=(self.person.name, self.person.password),
-        )
-        answer.raise_for_status()
-        return answer.content
+        headers = {"content-type": "text/xml", "authorization": AUTHORIZATION}
+        self.connection.request("POST", "/amxbpm/WorkListService", body.encode(), headers)
+        answer = self.connection.getresponse()
+        message = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"a page was answered {answer.status}: {message.decode()}")
+        return message
+
+    def median(self, act: Callable[[], object], times: int) -> "Taken":
+        """Say how long something takes that is done so many times."""
+        took = []
+        used = processes.usage(self.leader)[1]
+        for _ in range(times):
+            began = time.perf_counter()
+            act()
+            took.append(time.perf_counter() - began)
+        used = processes.usage(self.leader)[1] - used
+        return Taken(statistics.median(took) * 1000, used / times * 1000)
 
 
 def ids(page: etree._Element) -> list[int]:
@@ -81,21 +98,30 @@ def ids(page: etree._Element) -> list[int]:
 
 @dataclass(frozen=True)
 class Taken:
-    """Median milliseconds by the clock, and of this process's CPU: other work on the machine disturbs them less."""
+    """Milliseconds that a request took: the median by the client's clock, and the mean of the service's own CPU."""
 
     clock: float
     cpu: float
 
 
-def median(act: Callable[[], object], times: int) -> Taken:
-    """Say how long something takes that is done so many times."""
-    clock, cpu = [], []
-    for _ in range(times):
-        began, began_on_cpu = time.perf_counter(), time.process_time()
-        act()
-        clock.append(time.perf_counter() - began)
-        cpu.append(time.process_time() - began_on_cpu)
-    return Taken(statistics.median(clock) * 1000, statistics.median(cpu) * 1000)
+def _ask_whether_ready(port: int) -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", READY)
+        return connection.getresponse().status
+
+
+@contextmanager
+def served(place: Place) -> Iterator[Asking]:
+    """Run the service on a database until the block ends."""
+    port = serving.free_port()
+    url = place.url.render_as_string(hide_password=False)
+    with TemporaryDirectory(prefix="lists-") as name:
+        process = racers.serve(Path(name), port, processes=1, database=url)
+        try:
+            turn.wait_until_it_answers(process, Path(name), port, _ask_whether_ready)
+            yield Asking(http.client.HTTPConnection("127.0.0.1", port, timeout=60), process.pid)
+        finally:
+            processes.end(process)
 
 
 def cursors(asking: Asking, criteria: str, wanted: Sequence[int] | None = None) -> list[str | None]:
@@ -119,8 +145,7 @@ def cursors(asking: Asking, criteria: str, wanted: Sequence[int] | None = None) 
 
 def measure(place: Place, times: int) -> dict[str, Taken]:
     """Walk through the list by cursor, check every page, and measure the first, a deep and some other pages."""
-    with place.served() as service:
-        asking = Asking(service.transport().session, service.address, list_data.person())
+    with served(place) as asking:
         filtered, whole = cursors(asking, CRITERIA, expected(place)), cursors(asking, "")
         acts: dict[str, Callable[[], object]] = {
             JUDGED: asking.send,
@@ -133,7 +158,7 @@ def measure(place: Place, times: int) -> dict[str, Taken]:
             ),
             "one row, no filter": partial(asking.send, criteria="", numberOfItems=1),
         }
-        return {what: median(act, times) for what, act in acts.items()}
+        return {what: asking.median(act, times) for what, act in acts.items()}
 
 
 def plans(place: Place) -> dict[str, str]:
@@ -182,7 +207,7 @@ def _print(
     console = Console(width=110, highlight=False)
     console.print(
         f"{kind}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}: "
-        "ms by the clock (CPU of this process)"
+        "ms by the client's clock (the service's own CPU)"
     )
     table = Table("", f"among {SMALL.items:,}", f"among {large.items:,}", "ratio")
     for (what, small), taken in zip(few.items(), many.values(), strict=True):

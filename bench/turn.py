@@ -4,7 +4,7 @@ import http.client
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def running(racer: Racer, build: Path, data: Path, port: int) -> Iterator[subpro
     """Run a racer until the block ends, and give its process. Raises DoesNotAnswer."""
     process = racer.start(build, data, port)
     try:
-        _wait_until_it_answers(process, data, port)
+        wait_until_it_answers(process, data, port, _ask)
         yield process
     finally:
         processes.end(process)
@@ -87,12 +87,13 @@ def _complaint(outcome: Outcome, load: Load, stored: dict[int, int]) -> str | No
     return ledger.complaint(load.ledger(), stored, load.unanswered)
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], data: Path, port: int) -> None:
+def wait_until_it_answers(process: subprocess.Popen[bytes], data: Path, port: int, ask: Callable[[int], int]) -> None:
+    """Ask, for the status of an answer, until it is 200. Raises DoesNotAnswer."""
     deadline = time.monotonic() + _START_SECONDS
     status = None
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            status = _ask(port)
+            status = ask(port)
         except (OSError, http.client.HTTPException):
             status = None
         if status == 200:

@@ -160,8 +160,8 @@ class SoapApplication:
         """
         request_id = security.request_id_of(request.headers) if operation.writes else None
         digest = messages.digest(request.body, soap) if request_id is not None else ""
-        is_long = operation.is_long or request.length > _SMALL_MESSAGE or len(request.body) > _FEW_MEMBERS
-        if is_long:
+        is_large = request.length > _SMALL_MESSAGE or len(request.body) > _FEW_MEMBERS
+        if is_large:
             arguments = await asyncio.to_thread(messages.read, operation, request.body, self._limits)
         else:
             arguments = messages.read(operation, request.body, self._limits)
@@ -177,7 +177,7 @@ class SoapApplication:
             return repeats.answer_once(tx, caller, request_id, digest, lambda: act(tx))
 
         run = self._database.written if operation.writes else self._database.seen
-        return await run(run_in(caller.tenancy, act_once), is_long=is_long)
+        return await run(run_in(caller.tenancy, act_once), is_long=is_large or operation.is_long)
 
     async def _wait(self, operation: Operation, caller: Caller, request: Envelope, soap: SoapVersion) -> Response:
         """Look whether it is there, in a transaction that ends, then wait without one; and look again."""

@@ -1,10 +1,10 @@
 """Between the contract's types and the domain's: one function each way, no decisions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from soapsvc.domain.attributes import ATTRIBUTES
+from soapsvc.domain.attributes import ATTRIBUTES, AttributeValue
 from soapsvc.domain.audit import AuditEntry
 from soapsvc.domain.data import COMPLEX_TYPES, DataModel, Direction, Field, FieldType, NamedValues
 from soapsvc.domain.organisation import Entity
@@ -265,12 +265,19 @@ def _field_type(field: Field) -> Any:
     return types.FieldType(name=field.name, type=str(field.type), optional=field.optional, array=field.array, **spec)
 
 
-def work_item(item: WorkItem, work_type: WorkType, now: datetime, *, with_body: bool) -> Any:
-    """Write an item whole; with its body for who opened it."""
+def work_item(
+    item: WorkItem,
+    work_type: WorkType,
+    now: datetime,
+    *,
+    attributes: Mapping[str, AttributeValue],
+    with_body: bool = False,
+) -> Any:
+    """Write an item, with these of its attributes; with its body for who opened it."""
     return types.WorkItem(
         id=managed_object_id(item),
         header=work_item_header(item, now),
-        attributes=types.WorkItemAttributes(**item.attributes) if item.attributes else None,
+        attributes=types.WorkItemAttributes(**attributes) if attributes else None,
         body=work_item_body(item) if with_body else None,
         workType=_work_type_spec(work_type),
         state=str(item.state),

@@ -1,18 +1,19 @@
 """Between the contract's types of work lists and the domain's, as conversions.py does for items."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from soapsvc.domain.attributes import ATTRIBUTES
+from soapsvc.domain.attributes import ATTRIBUTES, AttributeValue
 from soapsvc.domain.list_view import Criteria, ListView, Shows
 from soapsvc.domain.work_list import Column
 from soapsvc.soap import conversions as convert
-from soapsvc.soap import list_types, types
+from soapsvc.soap import list_types
 from soapsvc.soap.operations import Call
 from soapsvc.usecases.items import work_type_of
 from soapsvc.usecases.list_views import ViewRequest
 from soapsvc.usecases.work_lists import ALL, MINE, ListPage, Paging, Whose
 
-PLAIN_ATTRIBUTES = tuple(ATTRIBUTES)[:14]
+PLAIN_ATTRIBUTES = frozenset(tuple(ATTRIBUTES)[:14])
 """What a row shows of an item's attributes unless all are asked for."""
 
 _WITH_ALLOCATED = 2
@@ -73,15 +74,21 @@ def item_page(call: Call, page: ListPage, *, enhanced: bool | None) -> tuple[Any
     now = call.tx.now()
     known = {item.work_type_id: item for item in page.items}
     work_types = {type_id: work_type_of(call.tx, item) for type_id, item in known.items()}
-    rows = []
-    for item in page.items:
-        row = convert.work_item(item, work_types[item.work_type_id], now, with_body=False)
-        if not enhanced:
-            plain = {name: item.attributes[name] for name in PLAIN_ATTRIBUTES if name in item.attributes}
-            row.attributes = types.WorkItemAttributes(**plain) if plain else None
-        rows.append(row)
+    rows = [
+        convert.work_item(
+            item,
+            work_types[item.work_type_id],
+            now,
+            attributes=item.attributes if enhanced else _plain(item.attributes),
+        )
+        for item in page.items
+    ]
     end = page.start + len(rows) - 1
     return page.start, end, page.total, rows or None, page.next_cursor, page.change_mark
+
+
+def _plain(attributes: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+    return {name: value for name, value in attributes.items() if name in PLAIN_ATTRIBUTES}
 
 
 def column(definition: Column) -> Any:

@@ -29,7 +29,10 @@ _VERSIONS = ("workItemID", _IDS)
 
 def _whole(call: Call, found: list[WorkItem], *, with_body: bool = False) -> list[Any]:
     now = call.tx.now()
-    return [convert.work_item(one, items.work_type_of(call.tx, one), now, with_body=with_body) for one in found]
+    return [
+        convert.work_item(one, items.work_type_of(call.tx, one), now, attributes=one.attributes, with_body=with_body)
+        for one in found
+    ]
 
 
 class WorkItemManagementService(Service):

@@ -125,6 +125,10 @@ class Member:
         """Have a statement run before the next one."""
         self._asked.append((sql, texts_of(values)))
 
+    def be_alone(self) -> None:
+        """Refuse to go on beside others."""
+        raise NotTogether
+
     def flush(self) -> None:
         """Refuse what goes another way than by statements."""
         raise NotTogether

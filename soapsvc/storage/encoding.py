@@ -74,9 +74,12 @@ _READERS: Mapping[AttributeKind, Callable[[Any], AttributeValue]] = {
 }
 
 
+_READERS_BY_NAME = {name: _READERS[kind] for name, kind in ATTRIBUTES.items()}
+
+
 def decode_attributes(text: str) -> Mapping[str, AttributeValue]:
     """Read an item's attributes, by name."""
-    return {name: _READERS[ATTRIBUTES[name]](value) for name, value in _decode_attributes(text).items()}
+    return {name: _READERS_BY_NAME[name](value) for name, value in _decode_attributes(text).items()}
 
 
 def encode_names(names: list[str]) -> str:

@@ -70,13 +70,13 @@ class PostgresqlDatabase:
     def write(self, unit: Unit[Result]) -> Future[Result]:
         """Run a unit that may change things, in a transaction of its own; again, if it lost a race."""
         future: Future[Result] = Future()
-        self._put(self._write, Task(unit, future))
+        self._put(self._change, Task(unit, future))
         return future
 
     def read(self, unit: Unit[Result]) -> Future[Result]:
         """Run a unit that only looks, against one committed state."""
         future: Future[Result] = Future()
-        self._put(self._read, Task(unit, future))
+        self._put(self._look, Task(unit, future))
         return future
 
     def written(self, unit: Unit[Result], *, is_long: bool = False) -> Awaitable[Result]:
@@ -85,7 +85,7 @@ class PostgresqlDatabase:
         future: asyncio.Future[Result] = loop.create_future()
         task = Task(unit, future, loop)
         if is_long or not self._most_batches:
-            self._put(self._write, task)
+            self._put(self._change, task)
         else:
             self._put_beside_others(task, loop)
         return future
@@ -94,7 +94,7 @@ class PostgresqlDatabase:
         """Do what `read` does, for who awaits it on an event loop; no unit keeps it."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._put(self._read, Task(unit, future, loop))
+        self._put(self._look, Task(unit, future, loop))
         return await future
 
     def changes(self) -> int:
@@ -119,7 +119,7 @@ class PostgresqlDatabase:
         self._drop_idle()
         self._engine.dispose()
 
-    def _put(self, attempt: Callable[[Task[Any]], Outcome], task: Task[Any]) -> None:
+    def _put(self, attempt: Callable[[Task[Any]], None], task: Task[Any]) -> None:
         with self._turn:
             self._check_open()
             self._threads.submit(self._run, attempt, task, self._deadline())
@@ -188,7 +188,7 @@ class PostgresqlDatabase:
 
     def _run_again(self, member: Member) -> None:
         """Run a unit alone, whatever came of the batch that it was in: nothing of it is stored."""
-        attempt = partial(self._write, races=int(member.has_lost))
+        attempt = partial(self._change, races=int(member.has_lost))
         try:
             self._threads.submit(self._run, attempt, member.task, self._deadline())
         except RuntimeError:  # the store is being closed, and takes nothing new
@@ -204,27 +204,31 @@ class PostgresqlDatabase:
         if self._closed:
             raise StorageUnavailable("The service is shutting down; nothing was changed")
 
-    def _run(self, attempt: Callable[[Task[Any]], Outcome], task: Task[Any], deadline: float) -> None:
+    def _run(self, attempt: Callable[[Task[Any]], None], task: Task[Any], deadline: float) -> None:
         if not task.is_wanted():
             return
         if time.monotonic() > deadline:
             failure = StorageUnavailable(f"No connection to the database {self._address} was free in time")
             deliver([Outcome(task, error=failure)])
             return
-        deliver([attempt(task)])
+        attempt(task)
 
-    def _read(self, task: Task[Any]) -> Outcome:
+    def _look(self, task: Task[Any]) -> None:
         """Run a unit that only looks; what it hangs on its transaction is dropped."""
         link = None
         try:
             link, begun = self._begun(READING)
-            return Outcome(task, result=task.unit(begun(link.wire)))
+            outcome = Outcome(task, result=task.unit(begun(link.wire)))
         except BaseException as error:  # also SystemExit: the thread serves everybody and must go on
-            return Outcome(task, error=self._said_plainly(error))
-        finally:
-            if link is not None:
-                link.roll_back()
-                self._give_back(link)
+            outcome = Outcome(task, error=self._said_plainly(error))
+        deliver([outcome])  # who waits does not wait for the end of a transaction that has changed nothing
+        if link is not None:
+            link.roll_back()
+            self._give_back(link)
+
+    def _change(self, task: Task[Any], *, races: int = 0) -> None:
+        """Run a unit that may change things, and tell who waits for it."""
+        deliver([self._write(task, races=races)])
 
     def _write(self, task: Task[Any], tenancy: int | None = None, *, races: int = 0) -> Outcome:
         """Run a unit until it is committed; again if it lost a race, or wants another one to run before it."""

@@ -1,5 +1,6 @@
 """The tables, as SQLAlchemy Core; migrations/ makes them, and a test keeps the two alike."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,9 +33,13 @@ class Moment(sa.TypeDecorator[datetime]):
         """Write the moment as a number."""
         return None if value is None else microseconds_of(value)
 
-    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:  # noqa: ARG002
-        """Read the number as a moment."""
-        return None if value is None else moment_from(value)
+    def result_processor(self, dialect: Any, coltype: Any) -> Callable[[int | None], datetime | None]:  # noqa: ARG002
+        """Give what reads the number as a moment."""
+        return _moment_or_none
+
+
+def _moment_or_none(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else moment_from(microseconds)
 
 
 def microseconds_of(moment: datetime) -> int:

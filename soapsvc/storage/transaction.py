@@ -82,7 +82,7 @@ class Transaction:
         and then everybody who shares it begins anew.
         """
         if self.wire is not None:
-            self.wire.flush()
+            self.wire.be_alone()
 
     def now(self) -> datetime:
         """Give the moment of this unit by the database's clock: the same one each time it is asked."""

@@ -74,6 +74,9 @@ class Wire:
         """Drop what was kept."""
         self._kept.clear()
 
+    def be_alone(self) -> None:
+        """Share the transaction with nobody, as it is anyway."""
+
     def flush(self) -> None:
         """Run what was kept. Raises psycopg.Error."""
         if self._kept:

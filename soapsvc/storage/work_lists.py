@@ -272,30 +272,34 @@ def _of_one(form: _Form, number: int) -> list[sa.ColumnElement[bool]]:
 @lru_cache(MOST_STATEMENTS)
 def _page_statement(form: _Form, shape: Shape, order: Order, nulls: tuple[bool, ...] | None) -> Statement:
     """Give the statement of a page, for which the whole list is looked at."""
-    rows = sa.select(*key_columns(order, _COLUMNS)).where(*_in_list(form, shape))
-    if nulls is not None:
-        rows = rows.where(as_one(after(order, nulls, _COLUMNS)))
-    rows = rows.order_by(*order_by(order, _COLUMNS)).limit(sa.bindparam("most")).offset(sa.bindparam("first"))
-    return Statement(_items_of(rows, order))
+    behind = [] if nulls is None else [as_one(after(order, nulls, _COLUMNS))]
+    rows = _listed(form, shape, key_columns(order, _COLUMNS), behind)
+    rows = rows.order_by(*_by_keys(order, rows.selected_columns))
+    return Statement(_items_of(rows.limit(sa.bindparam("most")).offset(sa.bindparam("first")), order))
 
 
 def _items_of(rows: sa.Select[Any] | sa.CompoundSelect[Any], order: Order) -> sa.Select[Any]:
     """Have the items themselves read once it is known which: the last key of a row is the item's id."""
     found = rows.subquery("page")
     keys = [found.c[f"key{n}"] for n in range(len(order))]
-    by_name: Mapping[str, sa.ColumnElement[Any]] = dict(zip((term.field for term in order), keys, strict=True))
     items = work_items.ITEM_WITHOUT_DATA.add_columns(*keys).join(found, keys[-1] == work_item.c.id)
-    return items.order_by(*order_by(order, by_name))
+    return items.order_by(*_by_keys(order, found.c))
+
+
+def _by_keys(order: Order, keys: sa.ColumnCollection[str, Any]) -> list[sa.ColumnElement[Any]]:
+    """Give the order by the columns that key_columns has named."""
+    return order_by(order, {term.field: keys[f"key{n}"] for n, term in enumerate(order)})
 
 
 @lru_cache(MOST_STATEMENTS)
 def _count_statement(form: _Form, shape: Shape) -> Statement:
-    return Statement(sa.select(sa.func.count().label("count")).select_from(list_entry).where(*_in_list(form, shape)))
+    rows = _listed(form, shape, [_ITEM_ID]).subquery("listed")
+    return Statement(sa.select(sa.func.count().label("count")).select_from(rows))
 
 
 @lru_cache(MOST_STATEMENTS)
 def _any_statement(form: _Form, shape: Shape) -> Statement:
-    return Statement(sa.select(list_entry.c.work_item_id).where(*_in_list(form, shape)).limit(1))
+    return Statement(_listed(form, shape, [_ITEM_ID]).limit(1))
 
 
 @lru_cache(MOST_STATEMENTS)
@@ -308,10 +312,10 @@ def _next_statement(form: _Form, shape: Shape, order: Order, of_type: bool, is_t
         ordered: Sequence[sa.ColumnElement[Any]] = [listed.c.due, listed.c.key1, listed.c.key2]
         rows = rows.order_by("due", "key1", "key2")
     else:
-        rows = sa.select(keys[-1], *keys[:-1]).where(*_in_list(form, shape), *wanted)
+        rows = _listed(form, shape, (keys[-1], *keys[:-1]), wanted)
         listed = rows.subquery("listed")
-        ordered = order_by(order, {term.field: listed.c[f"key{n}"] for n, term in enumerate(order)})
-        rows = rows.order_by(*order_by(order, _COLUMNS))
+        ordered = _by_keys(order, listed.c)
+        rows = rows.order_by(*_by_keys(order, rows.selected_columns))
     return Statement(_locked(listed, ordered) if is_to_lock else rows.limit(1))
 
 
@@ -326,8 +330,28 @@ def _locked(listed: sa.Subquery, ordered: Sequence[sa.ColumnElement[Any]]) -> sa
     return found.with_for_update(of=work_item, skip_locked=True).limit(1)
 
 
-def _in_list(form: _Form, shape: Shape) -> list[sa.ColumnElement[bool]]:
-    return [of_tenancy(list_entry), *_of_scope(form), *_filtered(shape)]
+_ITEM_ID = list_entry.c.work_item_id.label("listed_id")
+
+
+def _listed(
+    form: _Form,
+    shape: Shape,
+    shown: Sequence[sa.ColumnElement[Any]],
+    conditions: Sequence[sa.ColumnElement[bool]] = (),
+) -> sa.Select[Any]:
+    """Give the rows of a list, each item once; the columns have labels that are no names of list_entry's."""
+    rows = sa.select(*shown).where(of_tenancy(list_entry), *_of_scope(form), *_filtered(shape), *conditions)
+    if form.scope is not Scope.OWN or form.entities == 1:
+        return rows
+    if not form.has_parts:
+        return rows.where(_stands_in_no_other(form, form.entities))
+    # PostgreSQL takes the look at other lists, which few rows need, for so dear that it no longer cares how it reads
+    # this one. An OFFSET lets it think of the two one by one.
+    apart = rows.add_columns(*list_entry.primary_key.columns, list_entry.c.rank).offset(sa.literal_column("0"))
+    entries = apart.subquery("entries")
+    names = {column.key for column in shown}
+    once = _stands_in_no_other(form, form.entities, entries)
+    return sa.select(*(column for column in entries.c if column.key in names)).where(once)
 
 
 def _filtered(shape: Shape) -> list[sa.ColumnElement[bool]]:
@@ -341,9 +365,7 @@ def _of_scope(form: _Form) -> list[sa.ColumnElement[bool]]:
         return [sa.tuple_(*list_entry.primary_key.columns).in_(_OFFERED_AND_HELD)]
     if form.scope is Scope.HELD:
         return [*_of_one(form, 0), list_entry.c.state != State.OFFERED, _IS_HELD]
-    if form.entities == 1:
-        return _of_one(form, 0)
-    return [*_of_first(list_entry, form, form.entities), _stands_in_no_other(form, form.entities)]
+    return _of_one(form, 0) if form.entities == 1 else _of_first(list_entry, form, form.entities)
 
 
 def _of_first(table: sa.FromClause, form: _Form, number: int) -> list[sa.ColumnElement[bool]]:
@@ -354,18 +376,18 @@ def _of_first(table: sa.FromClause, form: _Form, number: int) -> list[sa.ColumnE
     return conditions
 
 
-def _stands_in_no_other(form: _Form, number: int) -> sa.ColumnElement[bool]:
+def _stands_in_no_other(form: _Form, number: int, entries: sa.FromClause = list_entry) -> sa.ColumnElement[bool]:
     """Say that an item stands in no earlier one of the first so many lists: it may be offered to several of them."""
     other = list_entry.alias("other")
     earlier = sa.select(other.c.rank).where(
         *_of_first(other, form, number),
-        other.c.entity_id < list_entry.c.entity_id,
-        other.c.due == list_entry.c.due,
-        other.c.priority == list_entry.c.priority,
-        other.c.work_item_id == list_entry.c.work_item_id,
+        other.c.entity_id < entries.c.entity_id,
+        other.c.due == entries.c.due,
+        other.c.priority == entries.c.priority,
+        other.c.work_item_id == entries.c.work_item_id,
         of_tenancy(other),
     )
-    return sa.or_(list_entry.c.rank == 0, ~earlier.correlate(list_entry).exists())
+    return sa.or_(entries.c.rank == 0, ~earlier.correlate(entries).exists())
 
 
 def _entity(number: int) -> sa.BindParameter[int]:

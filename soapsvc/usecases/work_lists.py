@@ -120,8 +120,7 @@ def list_items(
         )
     if found.has_more and paging.most > limits.page_items:
         raise InvalidRequest(f"There are more items than the {limits.page_items} that a page may have: ask for fewer")
-    with reading_within(tx, limits.seconds):
-        total = _total(tx, named, condition, paging, has_items=bool(found.items))
+    total = _total(tx, named, condition, paging, has_items=bool(found.items), seconds=limits.seconds)
     next_cursor = write_cursor(order, what, found.last_key) if found.has_more and found.last_key else None
     return _page(tx, named, found.items, paging, total=total, next_cursor=next_cursor)
 
@@ -219,14 +218,18 @@ def _own(tx: Transaction, entity: Entity) -> Listing:
     return Listing(scope=Scope.OWN, entities=list(standing.of(tx, entity).entities))
 
 
-def _total(tx: Transaction, named: _Named, condition: Condition | None, paging: Paging, *, has_items: bool) -> int:
+def _total(
+    tx: Transaction, named: _Named, condition: Condition | None, paging: Paging, *, has_items: bool, seconds: float
+) -> int:
     """Count a list if that was asked for; else say 0 for an empty one and -1 for any other."""
     if paging.with_total and named.listing.scope is not Scope.ALL:
-        return work_lists.count(tx, named.listing, condition)
-    if has_items:
-        return -1
+        with reading_within(tx, seconds):
+            return work_lists.count(tx, named.listing, condition)
     begins_later = paging.start > 0 or paging.cursor is not None
-    return -1 if begins_later and not work_lists.is_empty(tx, named.listing, condition) else 0
+    if has_items or not begins_later:
+        return -1 if has_items else 0
+    with reading_within(tx, seconds):
+        return 0 if work_lists.is_empty(tx, named.listing, condition) else -1
 
 
 def _reaching(tx: Transaction, named: _Named) -> Collection[int]:

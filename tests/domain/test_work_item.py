@@ -45,6 +45,11 @@ def an_item(state: State = State.OFFERED, **properties) -> WorkItem:
     )
 
 
+def test_an_item_has_no_values_but_its_own():
+    with pytest.raises(TypeError, match="colour"):
+        an_item().with_changes(colour="red")
+
+
 @pytest.mark.parametrize("supplied", [None, -1, 6])
 def test_the_stored_version_none_and_minus_one_are_current(supplied):
     an_item().check_version(supplied)

@@ -1,7 +1,7 @@
 """Work items in the database: the guard, the versions, and the history that is written with them."""
 
 import uuid
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from soapsvc.domain.data import Direction, Field, FieldType
 from soapsvc.domain.errors import LostRace, UnknownWorkItem
 from soapsvc.domain.schedule import Schedule
 from soapsvc.domain.states import Action, State
-from soapsvc.domain.work_item import Distribution, ItemContext, NewWorkItem
+from soapsvc.domain.work_item import Distribution, ItemContext, NewWorkItem, WorkItem
 from soapsvc.storage import history, work_items
 from soapsvc.storage.tables import history as history_table
 from soapsvc.storage.tables import holder
@@ -56,6 +56,11 @@ def test_saving_over_a_row_that_moved_after_loading_is_a_lost_race_and_writes_no
     assert after == replace(offered, version=1)  # bumped by the rival, and otherwise as it was
     assert [row.version for row in rows(database, history_table)] == [0]
     assert rows(database, holder) == []
+
+
+def test_an_item_that_is_loaded_has_every_value_that_an_item_has(offered):
+    assert WorkItem(**vars(offered)) == offered
+    assert vars(offered).keys() == {field.name for field in fields(WorkItem)}
 
 
 def test_saving_what_was_saved_already_is_a_lost_race(database, cast, offered):
