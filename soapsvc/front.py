@@ -34,7 +34,10 @@ class Front:
             return refusal.response
 
     def _door(self, path: str) -> Door | None:
-        return next((door for prefix, door in self._doors.items() if path.startswith(prefix)), None)
+        for prefix, door in self._doors.items():
+            if path.startswith(prefix):
+                return door
+        return None
 
     async def _is_ready(self) -> bool:
         """Say whether both ways to the database work: the writer's too, for it may be all that is broken."""

@@ -5,7 +5,7 @@ let them go on. No savepoint keeps one from another, so what they may do is litt
 store what nobody waits for. Who needs more must run again, alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +14,7 @@ from psycopg.pq.abc import PGresult
 
 from soapsvc.domain.errors import LostRace
 from soapsvc.storage.postgresql import Link
-from soapsvc.storage.statements import Manner
+from soapsvc.storage.statements import Manner, RowSql
 from soapsvc.storage.tasks import Outcome, Task
 from soapsvc.storage.transaction import RunFirst, Transaction
 from soapsvc.storage.wire import Asked, Cursor, texts_of
@@ -43,9 +43,8 @@ class Batch:
             self._run_all()
             if any(member.has_spoilt for member in self.members):
                 raise NotTogether
-            for member in self.members:
-                if member.outcome is not None and member.outcome.error is None:
-                    self._link.wire.keep_each(member.taken())
+            good = [one for one in self.members if one.outcome is not None and one.outcome.error is None]
+            self._link.wire.keep_each(gathered(asked for member in good for asked in member.taken()))
             self._link.commit()
         finally:
             for member in self.members:
@@ -73,6 +72,23 @@ class Batch:
         waiting = [member for member in self.members if member.is_waiting]
         looking = [member for member in waiting if member.turn is None]
         return looking or sorted(waiting, key=attrgetter("turn"))
+
+
+def gathered(statements: Iterable[Asked]) -> Iterator[Asked]:
+    """Put inserts of rows together, before everything else: by powers of two, so that few statements are prepared."""
+    rows: dict[RowSql, list[Sequence[bytes | None]]] = {}
+    others: list[Asked] = []
+    for sql, values in statements:
+        if isinstance(sql, RowSql):
+            rows.setdefault(sql, []).append(values)
+        else:
+            others.append((sql, values))
+    for sql, every in rows.items():
+        while every:
+            size = 1 << (len(every).bit_length() - 1)
+            yield sql.of(size), [value for values in every[:size] for value in values]
+            del every[:size]
+    yield from others
 
 
 class Member:

@@ -19,7 +19,7 @@ from soapsvc.storage.statements import Statement
 from soapsvc.storage.tables import entity, history, insert_into, microseconds_of, of_tenancy, work_item
 from soapsvc.storage.transaction import Transaction
 
-_INSERT = Statement(insert_into(history).values(written_in=own_number()))
+_INSERT = Statement(insert_into(history).values(written_in=own_number()), is_of_rows=True)
 _ROWS = Statement(
     sa.select(history, entity.c.name.label("actor"), entity.c.guid.label("actor_guid"))
     .select_from(history.outerjoin(entity, sa.and_(entity.c.id == history.c.actor_id, of_tenancy(entity))))

@@ -154,10 +154,11 @@ def _places(tx: Transaction, item: WorkItem) -> Sequence[int]:
 
 def offered_to(tx: Transaction, item_id: int) -> Sequence[int]:
     """Give the ids of whom an item was offered to, which never change, in their order."""
-    known = tx.offer_sets.get(item_id)
-    if known is None:
-        known = tx.offer_sets[item_id] = tuple(row.entity_id for row in _OFFERED_IDS.rows(tx, item=item_id))
-    return known
+    found: Sequence[int] | None = tx.known("offered to", tx.tenancy, item_id)
+    if found is None:
+        found = tuple(row.entity_id for row in _OFFERED_IDS.rows(tx, item=item_id))
+        tx.learn(found, "offered to", tx.tenancy, item_id)
+    return found
 
 
 def _shown(item: WorkItem, names: Collection[str]) -> dict[str, Any]:

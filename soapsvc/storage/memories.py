@@ -10,6 +10,7 @@ from soapsvc.storage.neighbours import Changes, OwnChanges
 from soapsvc.storage.waiters import Waiters
 
 MOST_REMEMBERED = 10_000
+MOST_FACTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,27 @@ class _Entry:
     value: Any
     generation: int
     fresh_until: float
+
+
+class Facts:
+    """What never changes once it is stored: who has learned it, and has committed since, may rely on it for good.
+
+    Before the commit it may be of a row that is taken back, and whose id another one gets.
+    """
+
+    def __init__(self, most: int = MOST_FACTS) -> None:
+        self._most = most
+        self._known: dict[Any, Any] = {}
+
+    def find(self, key: Any) -> Any:
+        """Give what is known under a key; None if nothing is."""
+        return self._known.get(key)
+
+    def keep(self, key: Any, fact: Any) -> None:
+        """Remember what is stored for good."""
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[key] = fact
 
 
 class Memories:
@@ -34,6 +56,7 @@ class Memories:
         self._clock = clock
         self._changes = changes or OwnChanges()
         self._entries: dict[Any, _Entry] = {}
+        self.facts = Facts()
         self.lists = ListChanges()
         """What has become of work lists since the process began."""
         self.items = Waiters(MOST_WAITING)

@@ -31,7 +31,7 @@ _OF_ITEM = Statement(
 _ID_OF_ITEM = Statement(
     sa.select(work_item.c.id).where(work_item.c.guid == sa.bindparam("guid"), of_tenancy(work_item))
 )
-_INSERT = Statement(insert_into(version_session))
+_INSERT = Statement(insert_into(version_session), is_of_rows=True)
 _BEGIN_AGAIN = Statement(
     sa.update(version_session)
     .where(_IS_THAT, version_session.c.state == SessionState.SAVED)

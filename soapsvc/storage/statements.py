@@ -30,6 +30,17 @@ _HARMLESS = frozenset({"coalesce", "count", "max", "min"})
 """Functions of which it is known that they change and lock nothing."""
 
 
+class RowSql(str):
+    """The SQL of an insert of one row, which may go together with those that others insert, in whatever order."""
+
+    __slots__ = ()
+
+    def of(self, rows: int) -> str:
+        """Give the SQL that inserts so many rows; their values follow on one another."""
+        beginning, row = self.rsplit(" VALUES ", 1)
+        return f"{beginning} VALUES {', '.join([row] * rows)}"
+
+
 class Manner(Enum):
     """What a statement asks of the transaction that it is run in."""
 
@@ -49,7 +60,8 @@ class Statement:
 
     Every table that a statement names is restricted to the transaction's tenancy, and a test looks at each of them.
     The few that go across tenancies say so. `guarded_by` names the parameter that is the id of the one row that an
-    update changes, if it is in the state that the update demands.
+    update changes, if it is in the state that the update demands. `is_of_rows` says of an insert that nothing else of
+    its unit depends on when it is run, or on what: it may be put together with those of other units.
     """
 
     def __init__(
@@ -58,9 +70,11 @@ class Statement:
         *,
         across_tenancies: bool = False,
         guarded_by: str | None = None,
+        is_of_rows: bool = False,
     ) -> None:
         self.construct = construct
         self.guarded_by = guarded_by
+        self.is_of_rows = is_of_rows
         self.across_tenancies = across_tenancies
         self._compiled: dict[str, _Compiled] = {}
 
@@ -113,16 +127,19 @@ class Statement:
     def _for(self, tx: Transaction) -> "_Compiled":
         compiled = self._compiled.get(tx.dialect.name)
         if compiled is None:
-            compiled = self._compiled[tx.dialect.name] = _Compiled(self.construct, tx.dialect, self.guarded_by)
+            compiled = _Compiled(self.construct, tx.dialect, self.guarded_by, is_of_rows=self.is_of_rows)
+            self._compiled[tx.dialect.name] = compiled
         return compiled
 
 
 class _Compiled:
     """A statement in the SQL of one database, and how values go into it and come out of it."""
 
-    def __init__(self, construct: Any, dialect: sa.Dialect, guarded_by: str | None = None) -> None:
+    def __init__(
+        self, construct: Any, dialect: sa.Dialect, guarded_by: str | None = None, *, is_of_rows: bool = False
+    ) -> None:
         compiled = construct.compile(dialect=dialect)
-        self._sql = str(compiled)
+        self._sql = RowSql(compiled) if is_of_rows else str(compiled)
         self._guarded_by = guarded_by
         self.manner = Manner.GUARDS if guarded_by else Manner.LOOKS if _only_looks(construct) else Manner.ALONE
         self._explain = "EXPLAIN QUERY PLAN" if dialect.name == "sqlite" else "EXPLAIN (COSTS OFF)"

@@ -1,6 +1,6 @@
 """What a unit of work gets: one transaction's connection, the clock, and what shall follow its end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,8 +55,7 @@ class Transaction:
         """What the process remembers of what this transaction would read of the organisation."""
         self.tenancy: int | None = None
         """The id of the tenancy whose rows statements see; none until the unit says so."""
-        self.offer_sets: dict[int, Sequence[int]] = {}
-        """The ids of whom items were offered to, in their order, as far as it was asked: they never change."""
+        self._facts: dict[Any, Any] = {}
         self.dialect: Any = connection.dialect
         self.driver: Any = connection.connection.driver_connection
         self._clock = clock
@@ -89,6 +88,16 @@ class Transaction:
         if self._now is None:
             self._now = self._clock()
         return self._now
+
+    def known(self, *key: Any) -> Any:
+        """Give what this transaction, or one that was committed, has learned under a key; None if there is nothing."""
+        fact = self._facts.get(key)
+        return self.memory.memories.facts.find(key) if fact is None else fact
+
+    def learn(self, fact: Any, *key: Any) -> None:
+        """Know what is stored and never changes: here at once, and in others of this process after the commit."""
+        self._facts[key] = fact
+        self.after_commit(lambda: self.memory.memories.facts.keep(key, fact))
 
     def after_commit(self, follower: Follower) -> None:
         """Call `follower` once this unit's work is on disk."""

@@ -209,16 +209,18 @@ def _ends_the_session(result: PGresult) -> bool:
 
 def texts_of(values: Sequence[Any]) -> list[bytes | None]:
     """Write values as the server reads them. Raises psycopg.Error for what it would not take."""
-    return [None if value is None else _text(value) for value in values]
-
-
-def _text(value: Any) -> bytes:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-        return value.encode()
-    if isinstance(value, psycopg.Binary):
-        return b"\\x" + bytes(value.obj).hex().encode()
-    if isinstance(value, bool | int):
-        return str(value).encode()
-    raise psycopg.ProgrammingError(f"a value of the type {type(value).__name__} cannot be sent")
+    texts: list[bytes | None] = []
+    for value in values:
+        if value is None:
+            texts.append(None)
+        elif isinstance(value, str):
+            if "\0" in value:
+                raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+            texts.append(value.encode())
+        elif isinstance(value, int):  # a truth value is one, too
+            texts.append(b"%d" % value)
+        elif isinstance(value, psycopg.Binary):
+            texts.append(b"\\x" + bytes(value.obj).hex().encode())
+        else:
+            raise psycopg.ProgrammingError(f"a value of the type {type(value).__name__} cannot be sent")
+    return texts

@@ -340,4 +340,6 @@ def item_of(row: Any) -> WorkItem:
 
 
 def _record_holder(tx: Transaction, item_id: int, entity_: Entity) -> None:
-    _INSERT_HOLDER.store(tx, [{"work_item_id": item_id, "entity_id": entity_.id}])
+    if tx.known("holder", item_id, entity_.id) is None:
+        _INSERT_HOLDER.store(tx, [{"work_item_id": item_id, "entity_id": entity_.id}])
+        tx.learn(True, "holder", item_id, entity_.id)

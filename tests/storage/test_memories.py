@@ -4,10 +4,13 @@ import pytest
 
 from soapsvc.domain.organisation import EntityType
 from soapsvc.domain.organisation_model import ModelEntity
+from soapsvc.domain.states import Action
+from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.domain.work_type import WorkType
-from soapsvc.storage import organisation, people, standing, work_types
+from soapsvc.storage import list_entries, organisation, people, standing, work_items, work_types
 from soapsvc.storage.database import InTenancy, open_database
-from soapsvc.storage.memories import MOST_REMEMBERED, Memories
+from soapsvc.storage.memories import MOST_REMEMBERED, Facts, Memories
+from soapsvc.usecases import scheduling
 from tests.conftest import DEFAULT_TENANCY
 from tests.support.driver import watching
 
@@ -152,3 +155,50 @@ def test_the_memory_is_bounded(memories):
         memory.keep(number, number)
     assert memory.find(MOST_REMEMBERED) == MOST_REMEMBERED
     assert memory.find(0) is None
+
+
+def test_what_a_unit_has_learned_that_is_taken_back_nobody_knows(database, cast):
+    """On SQLite the id of what was taken back is the next item's."""
+
+    def offer_to(tx, name):
+        item = scheduling.create_item(tx, NewWorkItem(name="Review claim"), (), (name,))
+        return item.id, list_entries.offered_to(tx, item.id)
+
+    def and_fail(tx):
+        item = scheduling.create_item(tx, NewWorkItem(name="Review claim"), (), ("ana",), by=cast.ana)
+        work_items.save(tx, item, item.allocated(to=cast.ana), action=Action.ALLOCATE, by=cast.ana)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        database.write(and_fail).result(10)
+
+    item, offered_to = database.write(lambda tx: offer_to(tx, "ben")).result(10)
+    assert offered_to == (cast.ben.id,)
+    taken = database.write(
+        lambda tx: work_items.save(
+            tx,
+            work_items.get(tx, item),
+            work_items.get(tx, item).allocated(to=cast.ana),
+            action=Action.ALLOCATE,
+            by=None,
+        )
+    ).result(10)
+    assert database.read(lambda tx: work_items.has_been_held_by(tx, taken, cast.ana)).result(10)
+
+
+def test_what_a_unit_has_learned_is_looked_up_once(database, cast, offered):
+    for _ in range(2):
+        database.write(lambda tx: list_entries.offered_to(tx, offered.id)).result(10)
+    statements: list[str] = []
+    with watching(before=lambda _, statement: statements.append(statement)):
+        found = database.read(lambda tx: list_entries.offered_to(tx, offered.id)).result(10)
+    assert found == (cast.ana.id, cast.ben.id)
+    assert not [one for one in statements if "offer" in one]
+
+
+def test_no_more_facts_are_kept_than_there_is_room_for():
+    facts = Facts(most=2)
+    for number in range(5):
+        facts.keep(number, number)
+        assert facts.find(number) == number
+    assert sum(facts.find(number) is not None for number in range(5)) <= 2
