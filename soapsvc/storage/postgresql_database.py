@@ -4,6 +4,7 @@ Who is alone has a connection and a transaction of his own, and the database kee
 """
 
 import asyncio
+import logging
 import sys
 import threading
 import time
@@ -35,6 +36,8 @@ MOST_BATCHES = 2
 SWITCH_SECONDS = 0.0005
 """How long a thread that has its answer waits for a busy event loop to let go of the interpreter's lock."""
 
+_log = logging.getLogger(__name__)
+
 
 class PostgresqlDatabase:
     """The store of one service on PostgreSQL, which other processes may share."""
@@ -57,7 +60,8 @@ class PostgresqlDatabase:
         self._threads = ThreadPoolExecutor(self._limits.connections, thread_name_prefix="database")
         self._turn = threading.Lock()
         self._closed = False
-        self._waiting: list[Task[Any]] = []
+        self._waiting: list[tuple[Task[Any], float]] = []
+        """Units that will share a transaction, and until when each may wait for one."""
         self._batches = 0
         """How many batches are under way, or about to be."""
         self._expected_on: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
@@ -127,7 +131,7 @@ class PostgresqlDatabase:
     def _put_beside_others(self, task: Task[Any], loop: asyncio.AbstractEventLoop) -> None:
         with self._turn:
             self._check_open()
-            self._waiting.append(task)
+            self._waiting.append((task, self._deadline()))
             if loop in self._expected_on or self._batches == self._most_batches:
                 return  # it is taken along
             self._expected_on.add(loop)
@@ -147,14 +151,21 @@ class PostgresqlDatabase:
 
     def _run_batches(self) -> None:
         """Run what waits, and what comes meanwhile."""
-        while tasks := self._next_batch():
-            self._run_batch([task for task in tasks if task.is_wanted()])
+        while waiting := self._next_batch():
+            tasks = [task for task, deadline in waiting if self._is_to_run(task, deadline)]
+            try:
+                self._run_batch(tasks)
+            except (
+                BaseException
+            ) as error:  # a mistake of ours: nobody shall wait for ever, and the next batch shall run
+                _log.exception("a batch of units of work came to no end")
+                deliver(Outcome(task, error=error) for task in tasks if not task.future.done())
 
-    def _next_batch(self) -> list[Task[Any]]:
+    def _next_batch(self) -> list[tuple[Task[Any], float]]:
         with self._turn:
-            tasks, self._waiting = self._waiting[:MOST_UNITS_A_BATCH], self._waiting[MOST_UNITS_A_BATCH:]
-            self._batches -= not tasks
-            return tasks
+            waiting, self._waiting = self._waiting[:MOST_UNITS_A_BATCH], self._waiting[MOST_UNITS_A_BATCH:]
+            self._batches -= not waiting
+            return waiting
 
     def _run_batch(self, tasks: list[Task[Any]]) -> None:
         """Run units side by side, and give those who cannot be there to other threads."""
@@ -205,13 +216,18 @@ class PostgresqlDatabase:
             raise StorageUnavailable("The service is shutting down; nothing was changed")
 
     def _run(self, attempt: Callable[[Task[Any]], None], task: Task[Any], deadline: float) -> None:
+        if self._is_to_run(task, deadline):
+            attempt(task)
+
+    def _is_to_run(self, task: Task[Any], deadline: float) -> bool:
+        """Say whether a unit is wanted, and in time; who waits for one that is late is told so."""
         if not task.is_wanted():
-            return
-        if time.monotonic() > deadline:
-            failure = StorageUnavailable(f"No connection to the database {self._address} was free in time")
-            deliver([Outcome(task, error=failure)])
-            return
-        attempt(task)
+            return False
+        if time.monotonic() <= deadline:
+            return True
+        failure = StorageUnavailable(f"No connection to the database {self._address} was free in time")
+        deliver([Outcome(task, error=failure)])
+        return False
 
     def _look(self, task: Task[Any]) -> None:
         """Run a unit that only looks; what it hangs on its transaction is dropped."""

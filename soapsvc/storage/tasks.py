@@ -63,8 +63,8 @@ class Outcome:
         return self.task.tx.followers_of_commit if self.error is None else self.task.tx.followers_of_rollback
 
     def tell(self) -> None:
-        """Give it to who waits, in his own thread; who gave up is not told."""
-        if self.task.future.cancelled():
+        """Give it to who waits, in his own thread; who gave up, or was told already, is not told."""
+        if self.task.future.done():
             return
         if self.error is None:
             self.task.future.set_result(self.result)

@@ -14,10 +14,13 @@ from soapsvc.domain.errors import (
     StorageUnavailable,
     UnknownWorkItem,
 )
-from soapsvc.storage import history, sessions, work_items
+from soapsvc.storage import history, postgresql_database, sessions, work_items
+from soapsvc.storage.database import InTenancy, Limits, open_database
+from soapsvc.storage.postgresql_database import PostgresqlDatabase
 from soapsvc.storage.statements import Statement
 from soapsvc.usecases import items
 from soapsvc.usecases.access import ItemReference
+from tests.conftest import DEFAULT_TENANCY
 from tests.storage.units import DEADLINE, changing, noting, told
 from tests.support.databases import run_by_hand
 from tests.support.driver import watching
@@ -258,3 +261,50 @@ def test_the_history_of_a_batch_is_a_whole_chain(together, database, new_item):
     for _ in range(2):
         together(*map(changing, ids))
     assert database.read(lambda tx: list(history.broken_chains(tx, after=0, to=max(ids)))).result(DEADLINE) == []
+
+
+# Those who wait for a batch
+
+
+def test_who_waits_for_a_batch_for_too_long_is_told_so(database_url, on_loop, offered, monkeypatch):
+    monkeypatch.setattr(postgresql_database, "MOST_BATCHES", 1)
+    database = InTenancy(open_database(database_url, limits=Limits(statement=0.2)), DEFAULT_TENANCY)
+    entered, enough = threading.Event(), threading.Event()
+
+    def keep(_):
+        entered.set()
+        threading.Timer(0.3, enough.set).start()
+        assert enough.wait(DEADLINE)
+
+    async def run():
+        first = asyncio.ensure_future(database.written(keep))
+        assert await asyncio.to_thread(entered.wait, DEADLINE)
+        return await told([first, database.written(lambda tx: work_items.get(tx, offered.id))])
+
+    try:
+        _, late = on_loop(run())
+        again = on_loop(told_of(lambda: [database.written(lambda tx: work_items.get(tx, offered.id))]))
+    finally:
+        database.database.close()
+    assert isinstance(late, StorageUnavailable)
+    assert "free in time" in str(late)
+    assert again == [offered]
+
+
+def test_a_mistake_of_the_batches_themselves_is_told_and_the_next_ones_run(
+    database, on_loop, monkeypatch, offered, caplog
+):
+    def units():
+        return [database.written(lambda tx: work_items.get(tx, offered.id)) for _ in range(2)]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresqlDatabase, "_outcomes", lambda *_: 1 / 0)
+        for _ in range(postgresql_database.MOST_BATCHES + 1):
+            failed = on_loop(told_of(units))
+            assert all(isinstance(one, ZeroDivisionError) for one in failed)
+    assert on_loop(told_of(units)) == [offered, offered]
+    assert "came to no end" in caplog.text
+
+
+async def told_of(units):
+    return await told(units())
