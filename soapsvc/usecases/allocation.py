@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from soapsvc.domain import data
 from soapsvc.domain.caller import Caller
 from soapsvc.domain.data import DataModel, Field
-from soapsvc.domain.errors import EntityNotEligible, InvalidRequest, ListTookTooLong, NoMoreWorkItems, UnknownEntity
+from soapsvc.domain.errors import EntityNotEligible, NoMoreWorkItems, UnknownEntity
 from soapsvc.domain.organisation import Entity
 from soapsvc.domain.states import Action
 from soapsvc.domain.work_item import WorkItem
@@ -80,10 +80,7 @@ def allocate_and_open_next_item(
     criteria = None
     if view_id is not None and view_id not in _DEFAULT_VIEW:
         criteria = usable_view(tx, caller, view_id).criteria
-    try:
-        item_id = next_offered(tx, resource, criteria=criteria, limits=limits)
-    except ListTookTooLong as slow:  # the contract has no fault of lists here
-        raise InvalidRequest(str(slow), *slow.parameters) from None
+    item_id = next_offered(tx, resource, criteria=criteria, limits=limits)
     if item_id is None:
         raise NoMoreWorkItems(resource.guid)
     item = work_items.get(tx, item_id)

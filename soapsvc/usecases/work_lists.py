@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from soapsvc.domain.caller import Caller
-from soapsvc.domain.errors import InvalidRequest, UnknownEntity
+from soapsvc.domain.errors import InvalidRequest, ListTookTooLong, UnknownEntity
 from soapsvc.domain.list_view import Criteria, Shows
 from soapsvc.domain.organisation import Entity, EntityType
 from soapsvc.domain.work_item import WorkItem
@@ -163,17 +163,21 @@ def next_offered(
 ) -> int | None:
     """Give the id of the first offered item of somebody's list, by these criteria or those that were set for him.
 
-    Raises InvalidOrder, InvalidFilter, ListTookTooLong.
+    Raises InvalidOrder, InvalidFilter, and InvalidRequest where it takes too long: in the contract no operation that
+    looks for the next item has a fault of lists.
     """
     criteria = list_criteria.find(tx, to) if criteria is None else criteria
-    with reading_within(tx, limits.seconds):
-        return work_lists.next_offered(
-            tx,
-            _own(tx, to),
-            condition=parse_filter(criteria.filter or ""),
-            order=parse_order(criteria.order or ""),
-            work_type=work_type_id,
-        )
+    try:
+        with reading_within(tx, limits.seconds):
+            return work_lists.next_offered(
+                tx,
+                _own(tx, to),
+                condition=parse_filter(criteria.filter or ""),
+                order=parse_order(criteria.order or ""),
+                work_type=work_type_id,
+            )
+    except ListTookTooLong as slow:
+        raise InvalidRequest(str(slow), *slow.parameters) from None
 
 
 def watched(tx: Transaction, caller: Caller, guid: str | None, mark: str) -> Watch:
