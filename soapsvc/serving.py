@@ -209,9 +209,8 @@ def serve(settings: Settings, tls: "Tls | None" = None) -> None:
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
-    # What was imported and built until now stays as long as the process: the garbage collector looked at all of it
-    # again and again, for a fifteenth of all processor time.
-    gc.collect()
+    # What was built until now stays as long as the process: to look for garbage in it again and again took a fifteenth
+    # of all processor time.
     gc.freeze()
     with asyncio.Runner(loop_factory=_event_loop) as runner:
         runner.run(serving)
