@@ -156,11 +156,11 @@ def writer_of_response(response: Any, name: str, namespace: str) -> Writer:
 
 
 def _complex_writer(type_: Any, name: str, fixed_attributes: str, *, child_attributes: str) -> Writer:
-    attributes: dict[str, tuple[str, Callable[[Any], str]]] = {}
+    attributes: list[tuple[str, str, Callable[[Any], str]]] = []
     children: list[tuple[str, Writer]] = []
     for member_name, member in type_._type_info.items():
         if issubclass(member, XmlAttribute):
-            attributes[member_name] = f' {member_name}="', _formatter(member.type, in_attribute=True)
+            attributes.append((member_name, f' {member_name}="', _formatter(member.type, in_attribute=True)))
         else:
             write_child = writer_of(member, member_name, child_attributes)
             is_many = member.Attributes.max_occurs > 1
@@ -168,15 +168,15 @@ def _complex_writer(type_: Any, name: str, fixed_attributes: str, *, child_attri
     start, middle, end = f"<{name}{fixed_attributes}", *((">", f"</{name}>") if children else ("", "/>"))
 
     def write(append: Callable[[str], None], value: Any) -> None:
-        members = value.__dict__
+        find = value.__dict__.get
         append(start)
-        for member_name, member in members.items():  # a value may have few of many: an item has 40 attributes
-            if member is not None and member_name in attributes:
-                opening, format_ = attributes[member_name]
+        for member_name, opening, format_ in attributes:
+            member = find(member_name)
+            if member is not None:
                 append(f'{opening}{format_(member)}"')
         append(middle)
         for member_name, write_child in children:
-            member = members.get(member_name)
+            member = find(member_name)
             if member is not None:
                 write_child(append, member)
         append(end)

@@ -1,6 +1,7 @@
 """Signing in: one text for every failure, one price for every attempt, and a short memory."""
 
 import asyncio
+import threading
 
 import argon2
 import pytest
@@ -208,13 +209,23 @@ def test_what_this_process_changes_counts_at_once(caller, hasher, write):
     assert caller("ana", "another horse")
 
 
-def test_who_comes_after_a_change_does_not_share_a_check_that_began_before_it(signing_in, write, cast):
+def test_who_comes_after_a_change_does_not_share_a_check_that_began_before_it(signing_in, write, cast, hasher):
+    is_checking, may_end = threading.Event(), threading.Event()
+    verify = hasher.verify
+
+    def wait_and_verify(password_hash: str, password: str) -> bool:
+        is_checking.set()
+        assert may_end.wait(10)
+        return verify(password_hash, password)
+
+    hasher.verify = wait_and_verify
+
     async def meanwhile():
         first = asyncio.ensure_future(signing_in.caller(DEFAULT_TENANCY, "ana", PASSWORD))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)  # it has looked at the account
+        assert await asyncio.to_thread(is_checking.wait, 10)  # so it has looked at the account
         write(lambda tx: people.set_enabled(tx, "ana", False))
         second = asyncio.ensure_future(signing_in.caller(DEFAULT_TENANCY, "ana", PASSWORD))
+        may_end.set()
         return await asyncio.gather(first, second, return_exceptions=True)
 
     first, second = asyncio.run(meanwhile())

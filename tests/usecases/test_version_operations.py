@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import sqlalchemy as sa
 
 from soapsvc.domain.caller import Caller, SystemAction
 from soapsvc.domain.document import NewDocument
@@ -16,7 +15,7 @@ from soapsvc.domain.errors import (
     StorageUnavailable,
     WrongState,
 )
-from soapsvc.domain.states import State
+from soapsvc.domain.states import Action, State
 from soapsvc.domain.version_errors import AssemblyFailed, OperationConflict, OperationOvertaken, UnknownVersion
 from soapsvc.domain.version_session import (
     FAILED,
@@ -27,10 +26,9 @@ from soapsvc.domain.version_session import (
     OperationKind,
     SessionState,
 )
-from soapsvc.domain.work_item import NewWorkItem
+from soapsvc.domain.work_item import Distribution, NewWorkItem
 from soapsvc.domain.work_type import WorkType
-from soapsvc.storage import documents, jobs, operations, work_types
-from soapsvc.storage.tables import offer
+from soapsvc.storage import documents, jobs, operations, work_items, work_types
 from soapsvc.usecases import completion, items, scheduling, version_operations, versions
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.versions import Target
@@ -353,20 +351,33 @@ def test_a_saved_item_goes_back_to_its_offer_where_its_work_type_says_so(ana):
     assert ana.item(target).state is State.OFFERED
 
 
-def test_what_nobody_holds_any_more_is_changed_by_whom_it_is_offered_to_only(ana, write):
+def test_what_nobody_holds_any_more_is_changed_by_whom_it_is_offered_to_only(ana, cast, write):
     """Who held it once may look at it, and that is all."""
-    again = WorkType(id="again", fields=(NOTES,), reoffer_on_close=True)
-    write(lambda tx: work_types.put(tx, again))
-    item = write(lambda tx: scheduling.create_item(tx, NewWorkItem(name="x", work_type_id="again"), (), ["ana"]))
-    target = Target(item=item.guid, session="s-1")
+
+    def give_to_ana(tx):
+        new = NewWorkItem(name="x", distribution=Distribution.ALLOCATE)
+        return work_items.add(
+            tx, new, (NOTES,), guid="held-once", by=None, offered_to=[cast.ben], allocated_to=cast.ana
+        )
+
+    def take_from_her(tx):
+        item = work_items.get(tx, given.id)
+        return work_items.save(tx, item, item.unallocated(), action=Action.UNALLOCATE, by=None)
+
+    def correct(who):
+        return write(lambda tx: versions.overlay_answers(tx, cast.caller(who), given.guid, {"Notes": who}))
+
+    given = write(give_to_ana)
+    target = Target(item=given.guid, session="s-1")
     write(lambda tx: versions.begin_version(tx, ana.caller, target))
     ana.accept(target, ana.request(OperationKind.SAVE_AND_CLOSE))
     ana.finish(ana.claim(OperationKind.SAVE_AND_CLOSE))
-    assert write(lambda tx: versions.overlay_answers(tx, ana.caller, item.guid, {"Notes": "mine"})).version == 3
+    assert correct("ana").version == 3
 
-    write(lambda tx: tx.connection.execute(sa.delete(offer)))
+    assert write(take_from_her).state is State.OFFERED
     with pytest.raises(NotAllowed):
-        write(lambda tx: versions.overlay_answers(tx, ana.caller, item.guid, {"Notes": "no more"}))
+        correct("ana")
+    assert correct("ben").version == 5
 
 
 def test_completing_keeps_the_documents_in_their_order_and_a_save_has_none(ana):
