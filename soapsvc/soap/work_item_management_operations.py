@@ -105,7 +105,9 @@ class WorkItemManagementService(Service):
     def completeWorkItem(call: Call, workItemID: Any, workItemPayload: Any, getNextPiledItem: Any) -> Any:
         """Complete what is open, with its last data; say what comes next."""
         reference, payload = convert.item_reference(workItemID), convert.fields(workItemPayload)
-        done = completion.complete_item(call.tx, call.caller, reference, payload, next_piled=bool(getNextPiledItem))
+        done = completion.complete_item(
+            call.tx, call.caller, reference, payload, next_piled=bool(getNextPiledItem), limits=call.limits
+        )
         following = convert.managed_object_id(done.next_piled) if done.next_piled else None
         return done.item.group_id, following
 

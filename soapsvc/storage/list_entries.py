@@ -1,6 +1,6 @@
 """What stands in whose list: kept in step with the items by the transactions that change them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -156,9 +156,15 @@ def offered_to(tx: Transaction, item_id: int) -> Sequence[int]:
     """Give the ids of whom an item was offered to, which never change, in their order."""
     found: Sequence[int] | None = tx.known("offered to", tx.tenancy, item_id)
     if found is None:
-        found = tuple(row.entity_id for row in _OFFERED_IDS.rows(tx, item=item_id))
-        tx.learn(found, "offered to", tx.tenancy, item_id)
+        found = learn_offered_to(tx, item_id, [row.entity_id for row in _OFFERED_IDS.rows(tx, item=item_id)])
     return found
+
+
+def learn_offered_to(tx: Transaction, item_id: int, ids: Iterable[int]) -> Sequence[int]:
+    """Know whom an item is offered to, from here on."""
+    offer_set = tuple(sorted(ids))
+    tx.learn(offer_set, "offered to", tx.tenancy, item_id)
+    return offer_set
 
 
 def _shown(item: WorkItem, names: Collection[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from soapsvc.storage.list_changes import MOST_WAITING, ListChanges
@@ -11,6 +11,7 @@ from soapsvc.storage.waiters import Waiters
 
 MOST_REMEMBERED = 10_000
 MOST_FACTS = 50_000
+LONGEST_FACT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class _Entry:
 class Facts:
     """What never changes once it is stored: who has learned it, and has committed since, may rely on it for good.
 
-    Before the commit it may be of a row that is taken back, and whose id another one gets.
+    Before the commit it may be of a row that is taken back, and whose id another one gets. Where a server has gone, the
+    next may lack what was committed last: then all facts are dropped.
     """
 
     def __init__(self, most: int = MOST_FACTS) -> None:
@@ -35,7 +37,9 @@ class Facts:
         return self._known.get(key)
 
     def keep(self, key: Any, fact: Any) -> None:
-        """Remember what is stored for good."""
+        """Remember what is stored for good, unless it is long: then it is read again."""
+        if isinstance(fact, tuple) and len(fact) > LONGEST_FACT:
+            return
         if len(self._known) >= self._most:
             self._known.clear()
         self._known[key] = fact
@@ -68,13 +72,18 @@ class Memories:
 
     def begin(self) -> "Memory":
         """Give what a transaction may use that begins after this call."""
-        return Memory(self, self._changes.count(), self.lists.now)
+        return Memory(self, self._changes.count(), self.lists.now, self.facts)
 
     def forget(self) -> None:
         """Let nothing be used any more that was remembered, or is yet to be remembered by who has begun."""
         self._changes.note()
         self._entries.clear()
         self.lists.note_all()
+        self.drop_facts()
+
+    def drop_facts(self) -> None:
+        """Know nothing for good any more: the database may be another one's copy, and lack what this one had."""
+        self.facts = Facts()
 
     def find(self, key: Any, generation: int) -> Any:
         """Give what is remembered under a key, for a transaction of this generation; None if there is nothing."""
@@ -100,6 +109,8 @@ class Memory:
     generation: int
     list_changes_seen: int = 0
     """How many changes of work lists the transaction sees for sure."""
+    facts: Facts = field(default_factory=Facts)
+    """Those of when it began: what it learns is of no use to others if all was dropped meanwhile."""
 
     def find(self, key: Any) -> Any:
         """Give what is remembered under a key; None if there is nothing."""

@@ -152,14 +152,16 @@ class PostgresqlDatabase:
     def _run_batches(self) -> None:
         """Run what waits, and what comes meanwhile."""
         while waiting := self._next_batch():
-            tasks = [task for task, deadline in waiting if self._is_to_run(task, deadline)]
             try:
-                self._run_batch(tasks)
-            except (
-                BaseException
-            ) as error:  # a mistake of ours: nobody shall wait for ever, and the next batch shall run
+                tasks = [task for task, deadline in waiting if self._is_to_run(task, deadline)]
+                if tasks:
+                    self._run_batch(tasks)
+            except BaseException as error:
+                # A mistake of ours: nobody shall wait for ever, and the next batch shall run.
                 _log.exception("a batch of units of work came to no end")
-                deliver(Outcome(task, error=error) for task in tasks if not task.future.done())
+                unknown = OutcomeUnknown("A mistake of the service came between the change and its answer")
+                unknown.__cause__ = error
+                deliver(Outcome(task, error=unknown) for task, _ in waiting if not task.future.done())
 
     def _next_batch(self) -> list[tuple[Task[Any], float]]:
         with self._turn:
@@ -174,8 +176,12 @@ class PostgresqlDatabase:
         except BaseException as error:
             deliver([Outcome(task, error=self._said_plainly(error)) for task in tasks])
             return
-        batch = Batch(link, tasks, begun)
-        outcomes = self._outcomes(batch, link)
+        try:
+            batch = Batch(link, tasks, begun)
+            outcomes = self._outcomes(batch, link)
+        except BaseException:
+            link.close()
+            raise
         self._give_back(link)
         deliver(outcomes)
         told = {one.task for one in outcomes}
@@ -284,14 +290,15 @@ class PostgresqlDatabase:
 
     def _begun(self, how: str, *, in_haste: bool = False) -> tuple[Link, Callable[..., Transaction]]:
         """Begin a transaction on a connection that answers; give what makes it a unit's, by the wire of its own."""
-        memory = self._memories.begin()
         while True:
+            memory = self._memories.begin()
             link = self._idle_link() or Link(self._engine)
             try:
                 now = link.begin(how, in_haste=in_haste)
             except ConnectionLost:
                 link.close()
                 self._drop_idle()
+                self._memories.drop_facts()
             except BaseException:
                 link.close()
                 raise
@@ -315,6 +322,7 @@ class PostgresqlDatabase:
             self._idle.append(link)
         else:
             link.close()
+            self._memories.drop_facts()
 
     def _said_plainly(self, error: BaseException) -> BaseException:
         return postgresql.said_plainly(error, self._address)

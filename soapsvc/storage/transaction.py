@@ -92,12 +92,12 @@ class Transaction:
     def known(self, *key: Any) -> Any:
         """Give what this transaction, or one that was committed, has learned under a key; None if there is nothing."""
         fact = self._facts.get(key)
-        return self.memory.memories.facts.find(key) if fact is None else fact
+        return self.memory.facts.find(key) if fact is None else fact
 
     def learn(self, fact: Any, *key: Any) -> None:
         """Know what is stored and never changes: here at once, and in others of this process after the commit."""
         self._facts[key] = fact
-        self.after_commit(lambda: self.memory.memories.facts.keep(key, fact))
+        self.after_commit(lambda: self.memory.facts.keep(key, fact))
 
     def after_commit(self, follower: Follower) -> None:
         """Call `follower` once this unit's work is on disk."""

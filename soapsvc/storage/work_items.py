@@ -152,8 +152,9 @@ def add(
     item_id = _INSERT.value(tx, **columns)
     offers = [{"work_item_id": item_id, "entity_id": entity.id} for entity in offered_to]
     _INSERT_OFFER.change_each(tx, offers)
+    list_entries.learn_offered_to(tx, item_id, (one["entity_id"] for one in offers))
     if allocated_to:
-        _record_holder(tx, item_id, allocated_to)
+        _insert_holder(tx, item_id, allocated_to)
     item = get(tx, item_id)
     row = history.prepare(
         tx, item, version=0, action=Action.SCHEDULE, by=by, state_before=None, changed=(), fields=item.fields
@@ -341,5 +342,9 @@ def item_of(row: Any) -> WorkItem:
 
 def _record_holder(tx: Transaction, item_id: int, entity_: Entity) -> None:
     if tx.known("holder", item_id, entity_.id) is None:
-        _INSERT_HOLDER.store(tx, [{"work_item_id": item_id, "entity_id": entity_.id}])
-        tx.learn(True, "holder", item_id, entity_.id)
+        _insert_holder(tx, item_id, entity_)
+
+
+def _insert_holder(tx: Transaction, item_id: int, entity_: Entity) -> None:
+    _INSERT_HOLDER.store(tx, [{"work_item_id": item_id, "entity_id": entity_.id}])
+    tx.learn(True, "holder", item_id, entity_.id)

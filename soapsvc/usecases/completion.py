@@ -13,7 +13,7 @@ from soapsvc.storage.transaction import Transaction
 from soapsvc.usecases import access
 from soapsvc.usecases.access import ItemReference
 from soapsvc.usecases.items import check_not_rescheduled, item_to_work_on, saved_shut, work_type_of
-from soapsvc.usecases.work_lists import next_offered
+from soapsvc.usecases.work_lists import DEFAULT_LIMITS, ListLimits, next_offered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +25,13 @@ class Completion:
 
 
 def complete_item(
-    tx: Transaction, caller: Caller, reference: ItemReference, payload: Sequence[Field], *, next_piled: bool = False
+    tx: Transaction,
+    caller: Caller,
+    reference: ItemReference,
+    payload: Sequence[Field],
+    *,
+    next_piled: bool = False,
+    limits: ListLimits = DEFAULT_LIMITS,
 ) -> Completion:
     """Complete an open item with its last data; on demand find the next item of the same pile.
 
@@ -38,7 +44,7 @@ def complete_item(
     check_not_rescheduled(item, reference.version)
     completed = item.completed(payload=payload)
     saved = saved_shut(tx, item, completed, action=Action.COMPLETE, by=caller.person)
-    return Completion(item=saved, next_piled=_next_of_pile(tx, item) if next_piled else None)
+    return Completion(item=saved, next_piled=_next_of_pile(tx, item, limits) if next_piled else None)
 
 
 def skip_items(tx: Transaction, caller: Caller, references: Sequence[ItemReference]) -> None:
@@ -51,7 +57,7 @@ def skip_items(tx: Transaction, caller: Caller, references: Sequence[ItemReferen
         _skip(tx, caller, reference)
 
 
-def _next_of_pile(tx: Transaction, done: WorkItem) -> WorkItem | None:
+def _next_of_pile(tx: Transaction, done: WorkItem, limits: ListLimits) -> WorkItem | None:
     """Find the next offered item of the same work type, until as many as its limit came in a row.
 
     An item of a group has none: the group decides what comes next.
@@ -64,7 +70,9 @@ def _next_of_pile(tx: Transaction, done: WorkItem) -> WorkItem | None:
     length = piles.length(tx, done.owner, work_type.id) + 1
     is_full = work_type.piling_limit is not None and length >= work_type.piling_limit
     piles.set_length(tx, done.owner, work_type.id, 0 if is_full else length)
-    item_id = None if is_full else next_offered(tx, done.owner, criteria=Criteria(), work_type_id=work_type.id)
+    if is_full:
+        return None
+    item_id = next_offered(tx, done.owner, criteria=Criteria(), work_type_id=work_type.id, limits=limits)
     return None if item_id is None else work_items.get(tx, item_id)
 
 

@@ -9,9 +9,10 @@ from soapsvc.domain.work_item import NewWorkItem
 from soapsvc.domain.work_type import WorkType
 from soapsvc.storage import list_entries, organisation, people, standing, work_items, work_types
 from soapsvc.storage.database import InTenancy, open_database
-from soapsvc.storage.memories import MOST_REMEMBERED, Facts, Memories
+from soapsvc.storage.memories import LONGEST_FACT, MOST_REMEMBERED, Facts, Memories
 from soapsvc.usecases import scheduling
 from tests.conftest import DEFAULT_TENANCY
+from tests.support.databases import end_connections, run_by_hand
 from tests.support.driver import watching
 
 
@@ -194,6 +195,31 @@ def test_what_a_unit_has_learned_is_looked_up_once(database, cast, offered):
         found = database.read(lambda tx: list_entries.offered_to(tx, offered.id)).result(10)
     assert found == (cast.ana.id, cast.ben.id)
     assert not [one for one in statements if "offer" in one]
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_after_a_connection_was_lost_nothing_is_known_for_good(database_url, database, cast, offered):
+    """What answers now may be a copy that lacks the last commits, and gives their ids again."""
+    database.write(lambda tx: list_entries.offered_to(tx, offered.id)).result(10)
+    run_by_hand(database_url, "DELETE FROM offer WHERE entity_id = :ben", ben=cast.ben.id)
+    assert database.read(lambda tx: list_entries.offered_to(tx, offered.id)).result(10) == (cast.ana.id, cast.ben.id)
+    end_connections(database_url)
+    assert database.read(lambda tx: list_entries.offered_to(tx, offered.id)).result(10) == (cast.ana.id,)
+
+
+def test_what_is_forgotten_is_not_known_for_good_either(memories):
+    before = memories.begin()
+    memories.forget()
+    before.facts.keep("key", "older")
+    assert memories.begin().facts.find("key") is None
+
+
+def test_a_long_fact_is_looked_up_each_time():
+    facts = Facts()
+    facts.keep("short", tuple(range(LONGEST_FACT)))
+    facts.keep("long", tuple(range(LONGEST_FACT + 1)))
+    assert facts.find("short") is not None
+    assert facts.find("long") is None
 
 
 def test_no_more_facts_are_kept_than_there_is_room_for():

@@ -16,7 +16,7 @@ from soapsvc.storage.database import Database, Limits, open_database
 from soapsvc.usecases import allocation, items, organisation
 from soapsvc.usecases.access import ItemReference
 from tests.storage.units import DEADLINE
-from tests.support.databases import run_by_hand
+from tests.support.databases import end_connections, run_by_hand
 from tests.support.driver import watching
 from tests.support.organisations import insurance
 
@@ -45,14 +45,6 @@ def another(database_url) -> Iterator[sa.Connection]:
     with engine.connect() as connection:
         yield connection
     engine.dispose()
-
-
-def end_connections(url: sa.URL) -> None:
-    """End all other connections to a database, as a restart of the server does."""
-    run_by_hand(
-        url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()",
-        name=url.database,
-    )  # fmt: skip
 
 
 def lock(connection: sa.Connection, item: int) -> None:

@@ -109,6 +109,14 @@ def run_by_hand(url: sa.URL, statement: str, **parameters: object) -> list[tuple
         engine.dispose()
 
 
+def end_connections(url: sa.URL) -> None:
+    """End all other connections to a database, as a restart of the server does."""
+    run_by_hand(
+        url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()",
+        name=url.database,
+    )  # fmt: skip
+
+
 def waits_for_a_lock(url: sa.URL) -> bool:
     """Say whether somebody on this PostgreSQL waits for what another transaction has locked."""
     query = "SELECT 1 FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'"
