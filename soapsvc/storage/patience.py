@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,22 +18,41 @@ _AGAIN_SECONDS = 0.05
 """What has come between two statements of a transaction stops neither: so it comes again."""
 
 _CANCELLED = "57014"
-_USUAL, _TIMEOUT = "soapsvc.usual_timeout", "statement_timeout"
+_TIMEOUT, _PLANS = "statement_timeout", "plan_cache_mode"
+
+
+def _usual(setting: str) -> str:
+    """Name what keeps a setting's usual value meanwhile."""
+    return f"soapsvc.usual_{setting}"
+
+
+def _set(setting: str, value: Any) -> sa.Label[Any]:
+    return sa.func.set_config(setting, value, sa.true()).label(setting.rpartition(".")[2])
+
+
 _LIMIT = Statement(
     sa.select(
-        sa.func.set_config(_USUAL, sa.func.current_setting(_TIMEOUT), sa.true()).label("usual"),
-        sa.func.set_config(_TIMEOUT, sa.bindparam("most", type_=sa.Text), sa.true()).label("now"),
+        _set(_usual(_TIMEOUT), sa.func.current_setting(_TIMEOUT)),
+        _set(_usual(_PLANS), sa.func.current_setting(_PLANS)),
+        _set(_TIMEOUT, sa.bindparam("most", type_=sa.Text)),
+        # A plan that suits all lists suits none: it looks for the parts that they are in anew for each row.
+        _set(_PLANS, sa.literal("force_custom_plan")),
     )
 )
-_AS_USUAL = Statement(sa.select(sa.func.set_config(_TIMEOUT, sa.func.current_setting(_USUAL), sa.true()).label("now")))
+_AS_USUAL = Statement(
+    sa.select(
+        _set(_TIMEOUT, sa.func.current_setting(_usual(_TIMEOUT))),
+        _set(_PLANS, sa.func.current_setting(_usual(_PLANS))),
+    )
+)
 
 
 @contextmanager
 def reading_within(tx: Transaction, seconds: float) -> Iterator[None]:
-    """Let each statement of a block read for so long at most. Raises ListTookTooLong."""
+    """Let each statement of a block read a list, for so long at most. Raises ListTookTooLong."""
     try:
         if has_many_writers(tx):
-            tx.be_alone()  # a server's timeout is its transaction's
+            tx.be_alone()  # a server's settings are its transaction's
             _LIMIT.store(tx, [{"most": f"{max(1, round(seconds * 1000))}ms"}])
             yield
             _AS_USUAL.store(tx, [{}])

@@ -9,6 +9,7 @@ from soapsvc.domain.errors import InvalidRequest, ListTookTooLong
 from soapsvc.domain.list_view import Criteria
 from soapsvc.storage import list_criteria
 from soapsvc.storage.list_tables import list_entry
+from soapsvc.storage.patience import reading_within
 from soapsvc.usecases import allocation, work_lists
 from soapsvc.usecases.work_lists import ListLimits, Paging
 
@@ -61,14 +62,21 @@ def test_who_takes_the_next_item_by_such_a_filter_is_refused_and_takes_none(long
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
-def test_what_else_is_done_in_the_transaction_has_the_usual_time(write, cast, make):
+def test_only_lists_are_read_with_settings_of_their_own(write, cast, make):
+    """No plan that suits all lists: it would look for the parts that they lie in anew for each row."""
     make("ana")
 
-    def timeouts(tx):
-        shown = lambda: tx.connection.execute(sa.text("SHOW statement_timeout")).scalar_one()  # noqa: E731
-        before = shown()
-        work_lists.next_offered(tx, cast.ana, limits=SOON)
-        return before, shown()
+    def settings(tx):
+        names = ("statement_timeout", "plan_cache_mode")
+        return tuple(tx.connection.execute(sa.text(f"SHOW {name}")).scalar_one() for name in names)
 
-    before, after = write(timeouts)
-    assert before == after == "10s"
+    def look(tx):
+        before = settings(tx)
+        with reading_within(tx, 2.5):
+            within = settings(tx)
+        between = settings(tx)
+        work_lists.next_offered(tx, cast.ana, limits=SOON)
+        return before, within, between, settings(tx)
+
+    usual = ("10s", "auto")
+    assert write(look) == (usual, ("2500ms", "force_custom_plan"), usual, usual)
