@@ -219,13 +219,14 @@ def _asked(tx: Transaction, listing: Listing, condition: Condition | None) -> tu
     So a few statements serve for however many lists somebody has. They are in the order of their ids, as ranks are.
     """
     shape, parameters = lowered(condition)
-    number = len(listing.entities)
-    room = 1 << (number - 1).bit_length() if number else 0
-    entities = [*sorted(listing.entities), *[_NOBODY] * (room - number)]
+    room = 1 << (len(listing.entities) - 1).bit_length() if listing.entities else 0
+    entities = sorted(listing.entities)
     form = _Form(listing.scope, room, has_many_writers(tx))
-    bound = dict(parameters) | {f"entity{n}": one for n, one in enumerate(entities)}
-    if form.has_parts:
-        bound |= {f"slot{n}": slot_of(one) for n, one in enumerate(entities)}
+    bound = dict(parameters)
+    for number, entity in enumerate(entities + [_NOBODY] * (room - len(entities))):
+        bound[f"entity{number}"] = entity
+        if form.has_parts:  # nobody is looked for where somebody is: each part of the table takes time of its own
+            bound[f"slot{number}"] = slot_of(entities[-1] if entity == _NOBODY else entity)
     return form, shape, bound
 
 
