@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
-from soapsvc.domain.errors import LeaseLost
+from soapsvc.domain.errors import LeaseLost, StorageUnavailable
 from soapsvc.storage import jobs
 from soapsvc.storage.database import Database, run_in
 from soapsvc.storage.jobs import Job
@@ -135,7 +135,10 @@ class Runner:
             left = [*self._refused, *(job for job, _ in self._live.values())]
         if left:
             _log.warning("%d jobs did not end in time; others will take them up", len(left))
-            self._database.write(lambda tx: jobs.extend(tx, left, timedelta(0))).result()
+            try:
+                self._database.write(lambda tx: jobs.extend(tx, left, timedelta(0))).result()
+            except StorageUnavailable:
+                _log.warning("they could not be given back; their leases will run out", exc_info=True)
 
     def wake(self) -> None:
         """Look for what is due now: something was made that this process did not see."""

@@ -201,6 +201,25 @@ def test_a_worker_that_cannot_wait_any_longer_gives_back_what_runs(recorder, who
     go_on.set()
 
 
+def test_a_worker_stops_also_where_the_database_is_away(recorder, database_url, ana, caplog):
+    busy, go_on = threading.Event(), threading.Event()
+
+    def act(job):
+        busy.set()
+        assert go_on.wait(SECONDS)
+
+    recorder.act = act
+    ana.write(lambda tx: jobs.enqueue(tx, "note", "a"))
+    own_database = open_database(database_url)
+    runner = Runner(own_database, [recorder], lease=timedelta(hours=1), poll_seconds=0.05)
+    runner.begin()
+    assert busy.wait(SECONDS)
+    own_database.close()
+    runner.stop(0.0)
+    go_on.set()
+    assert "leases will run out" in caplog.text
+
+
 def test_another_process_finds_the_jobs_too(recorder, whole_database, database_url, ana, left):
     """Two workers on one database: each job is done by one of them."""
     other_database = open_database(database_url)
