@@ -113,6 +113,7 @@ BROKEN = [
     ("an end that is called a failure", GOOD, stored(DONE._replace(error="BRM_X")), Rule.FAILED),
     ("an end that nobody asked for", [FIRST], stored(DONE), Rule.ASKED_FOR),
     ("accepted at another version", [FIRST, told(2, "Saving", 1, 12, 20, supplied=0)], stored(DONE), Rule.ACCEPTED),
+    ("accepted at a version that never was", LOST, stored(DONE._replace(accepted=7, version=8)), Rule.ACCEPTED),
     ("told that it is saved before it was", [FIRST, told(2, "Saved", 1, 12, 20)], stored(DONE), Rule.STATUS),
     ("told that it is at work at a later version", [*GOOD, told(9, "Saving", 2, 12, 40)], stored(DONE), Rule.STATUS),
     ("told that it is in progress after its acceptance", [*GOOD, TOO_LATE], stored(DONE), Rule.STATUS),
