@@ -31,11 +31,17 @@ class Windows:
         for place in order:
             # Whatever stands before a version's making began before it; whatever stands behind it ended after it.
             later, earlier = (place.rank + 1) // 2, place.rank // 2 - 1
+            if later >= len(comes):
+                continue  # of a version that is not stored, which is another violation
             comes[later] = max(comes[later], place.begin)
             if earlier >= 0:
                 goes[earlier] = min(goes[earlier], place.end)
         self.comes = list(accumulate(comes, max))
         self.goes = list(accumulate(reversed(goes), min))[::-1]
+
+    def __contains__(self, version: int) -> bool:
+        """Say whether a version is, or may be about to be, one of the item's."""
+        return version < len(self.comes)
 
     def during(self, begin: int, end: int) -> range:
         """Give the versions that can have been current at some time between two moments."""
@@ -73,8 +79,8 @@ def check_one_state(
     if call.outcome != "ok" or operations.changes(call.operation) or len(call.seen) < 2:
         return
     seen = {one.item: one.version for one in call.seen if one.version is not None}
-    if any((item, version) not in changes for item, version in seen.items()):
-        return  # nobody knows who made them, which is another violation
+    if any((item, version) not in changes or version not in windows[item] for item, version in seen.items()):
+        return  # nobody knows who made them, or they are not stored, which is another violation
     comes = max(windows[item].comes[version] for item, version in seen.items())
     goes = min(windows[item].goes[version] for item, version in seen.items())
     if max(call.begin, comes) > min(call.end, goes):

@@ -46,8 +46,7 @@ class Sessions:
             for operation in operations:
                 asked = [call for call in self._asked_for(operation) if call.outcome != "fail"]
                 explained.violations += self._check_operation(operation, asked)
-                is_there = operation.accepted < len(self._stored.rows.get(operation.item, ()))
-                if asked and is_there and operation.is_finished and operation.error is None:
+                if asked and operation.is_finished and operation.error is None:
                     told = [call for call in asked if call.status in FINAL]
                     request = Request(asked, min(call.begin for call in asked), told)
                     claim(request, operation.item, operation.accepted + 1, explained)

@@ -1,6 +1,7 @@
 """What lets a mistake show soon: nothing here is a mistake, and a service that is changed by it keeps its promise."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from soapsvc.domain.errors import LostRace
 from soapsvc.jobs.runner import Runner
 from soapsvc.jobs.version_operations import OperationHandler
-from soapsvc.storage import jobs, sqlite, work_items
+from soapsvc.storage import jobs, locks, sqlite, work_items
 from soapsvc.storage.sqlite_database import SqliteDatabase
 from soapsvc.storage.tasks import Outcome, Task
 from soapsvc.storage.transaction import RunFirst, Transaction
@@ -37,17 +38,28 @@ class _LateCursor:
     def _begin_before(self, statement: str) -> None:
         if statement.startswith(_CHANGING) and not self._driver.in_transaction:
             time.sleep(PAUSE_SECONDS)  # so that others come between what was read and what is written
-            sqlite._execute_when_free(self._driver, "BEGIN IMMEDIATE")
+            _begin(self._driver)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
 
 
+def _begin(driver: Any) -> None:
+    sqlite._execute_when_free(driver, "BEGIN IMMEDIATE")
+
+
 class _LateDriver:
-    """Begins a transaction at its first change only: what is read before is not of one state with what is written."""
+    """Begins a transaction at its first change only: what is read before is not of one state with what is written.
+
+    Unless a unit locks what it is about to read.
+    """
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver
+
+    def lock(self) -> None:
+        if not self._driver.in_transaction:
+            _begin(self._driver)
 
     def cursor(self) -> _LateCursor:
         return _LateCursor(self._driver)
@@ -92,7 +104,12 @@ def interleaved() -> None:
         engine = self.__dict__.setdefault("_interleaved", sqlite.writer_engine(self.path))
         return await asyncio.get_running_loop().run_in_executor(threads, _run, self, engine, unit)
 
+    def lock_items(tx: Transaction, ids: Sequence[int]) -> None:
+        if isinstance(tx.driver, _LateDriver):
+            tx.driver.lock()
+
     SqliteDatabase.written = written  # type: ignore[method-assign]
+    locks.lock_items = lock_items
 
 
 def slow() -> None:
