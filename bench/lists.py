@@ -7,7 +7,6 @@ plain Python makes of the list.
 """
 
 import argparse
-import base64
 import http.client
 import platform
 import statistics
@@ -24,7 +23,7 @@ from lxml import etree
 from rich.console import Console
 from rich.table import Table
 
-from bench import list_data, processes, racers, turn
+from bench import list_data, messages, processes, racers, turn
 from bench.list_data import LIST, WORKER, Place, Size, expected
 from soapsvc import serving
 from soapsvc.front import READY
@@ -46,7 +45,7 @@ JUDGED = "page 1, filter and order"
 SMALL = Size(items=LIST, resources=10, groups=2)
 
 
-AUTHORIZATION = f"Basic {base64.b64encode(f'{WORKER}:{PASSWORD}'.encode()).decode()}"
+AUTHORIZATION = messages.basic(WORKER, PASSWORD)
 
 
 @dataclass(frozen=True)

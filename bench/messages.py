@@ -1,5 +1,6 @@
 """The requests of the races, byte for byte the same for every racer."""
 
+import base64
 from pathlib import Path
 
 from bench.racers import PASSWORD, PERSON
@@ -23,6 +24,11 @@ _MESSAGES = {
     "close": ("closeWorkItem", '<workItemID id="%d" version="%d"/>'),
     "read": ("getWorkItemHeader", '<workItemID id="%d"/>'),
 }
+
+
+def basic(name: str, password: str) -> str:
+    """Give the value of an Authorization header by HTTP Basic."""
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
 def head(operation: str, port: int) -> str:

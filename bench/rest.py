@@ -6,7 +6,6 @@ In the first a save has 30 ms of work to do; each is asked for when the one befo
 """
 
 import argparse
-import base64
 import http.client
 import itertools
 import json
@@ -29,7 +28,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.messages import PATH
+from bench.messages import PATH, basic
 from bench.racers import PASSWORD, PERSON
 from soapsvc import serving
 from soapsvc.domain.work_item import NewWorkItem
@@ -42,7 +41,7 @@ WORK_MS, MOST_MS = 30.0, 60.0
 WAITING, MOST_RATIO = 500, 2.0
 WARM_UP = 10
 BASE = "/HdaApi/rest/v2.0"
-AUTHORIZATION = f"Basic {base64.b64encode(f'{PERSON}:{PASSWORD}'.encode()).decode()}"
+AUTHORIZATION = basic(PERSON, PASSWORD)
 _ENVELOPE = (
     '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
     '<getWorkItemHeader xmlns="http://api.brm.n2.tibco.com"><workItemID xmlns="" id="{item}"/></getWorkItemHeader>'

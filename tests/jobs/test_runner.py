@@ -23,6 +23,18 @@ def gone(left) -> bool:
     return not left()
 
 
+def waiting(recorder: Recorder) -> tuple[threading.Event, threading.Event]:
+    """Let its jobs wait; give what says that one does, and what lets it end."""
+    busy, go_on = threading.Event(), threading.Event()
+
+    def act(_):
+        busy.set()
+        assert go_on.wait(SECONDS)
+
+    recorder.act = act
+    return busy, go_on
+
+
 def test_what_is_due_is_found_and_done_once(recorder, running, ana, left):
     ana.write(lambda tx: jobs.enqueue(tx, "note", "a"))
     with running(recorder):
@@ -64,13 +76,7 @@ def test_a_job_that_is_not_committed_never_starts_and_its_place_is_free_again(re
 
 def test_where_all_places_are_taken_a_job_waits_and_is_taken_up_when_one_is_free(recorder, running, ana):
     recorder.slots = 1
-    busy, go_on = threading.Event(), threading.Event()
-
-    def act(job):
-        busy.set()
-        assert go_on.wait(SECONDS)
-
-    recorder.act = act
+    busy, go_on = waiting(recorder)
     with running(recorder, poll=60.0) as runner:
         ana.write(lambda tx: jobs.enqueue(tx, "note", "a"))
         runner.wake()
@@ -167,13 +173,7 @@ def test_a_long_job_keeps_its_lease_by_a_heartbeat(recorder, running, ana, left)
 
 
 def test_a_worker_that_stops_lets_what_runs_end_and_begins_nothing(recorder, running, ana, left):
-    busy, go_on = threading.Event(), threading.Event()
-
-    def act(job):
-        busy.set()
-        assert go_on.wait(SECONDS)
-
-    recorder.act = act
+    busy, go_on = waiting(recorder)
     recorder.slots = 1
     ana.write(lambda tx: jobs.enqueue(tx, "note", "a"))
     ana.write(lambda tx: jobs.enqueue(tx, "note", "b"))
@@ -185,13 +185,7 @@ def test_a_worker_that_stops_lets_what_runs_end_and_begins_nothing(recorder, run
 
 
 def test_a_worker_that_cannot_wait_any_longer_gives_back_what_runs(recorder, whole_database, ana, left):
-    busy, go_on = threading.Event(), threading.Event()
-
-    def act(job):
-        busy.set()
-        assert go_on.wait(SECONDS)
-
-    recorder.act = act
+    busy, go_on = waiting(recorder)
     ana.write(lambda tx: jobs.enqueue(tx, "note", "a"))
     runner = Runner(whole_database, [recorder], lease=timedelta(hours=1), poll_seconds=0.05)
     runner.begin()
@@ -202,13 +196,7 @@ def test_a_worker_that_cannot_wait_any_longer_gives_back_what_runs(recorder, who
 
 
 def test_a_worker_stops_also_where_the_database_is_away(recorder, database_url, ana, caplog):
-    busy, go_on = threading.Event(), threading.Event()
-
-    def act(job):
-        busy.set()
-        assert go_on.wait(SECONDS)
-
-    recorder.act = act
+    busy, go_on = waiting(recorder)
     ana.write(lambda tx: jobs.enqueue(tx, "note", "a"))
     own_database = open_database(database_url)
     runner = Runner(own_database, [recorder], lease=timedelta(hours=1), poll_seconds=0.05)
